@@ -1,0 +1,1 @@
+"""The project's settings and entry points: everything that knows all the apps."""

@@ -1,0 +1,158 @@
+"""The test session: which shape it runs on, its private servers, its database.
+
+`--shape=embedded` (default; or the variable TEST_SHAPE) is SQLite and memory, `--shape=cluster` a PostgreSQL
+and a Redis of the session's own. The choice is made in environment variables before Django is set up, so
+server processes that a test starts with `os.environ` share the session's database.
+
+The database is migrated once and never flushed. A test isolates itself by making its own project: every row
+belongs to one. There are no transactions around tests, since the engine's threads would not see into them.
+"""
+
+import contextlib
+import os
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import django
+import hypothesis
+import pytest
+import pytest_asyncio
+from django.conf import settings
+from django.core.management import call_command
+from django.db import close_old_connections, connections
+from pytest_django import DjangoDbBlocker
+
+from tests.support.services import PrivatePostgres, PrivateRedis
+
+if TYPE_CHECKING:
+    from projects.models import Project
+    from realtime.runtime import Runtime
+    from tests.support.client import Client
+
+SHAPES = ("embedded", "cluster")
+# A slow moment of the machine is no failure of a property.
+hypothesis.settings.register_profile("rostrum", deadline=None)
+hypothesis.settings.load_profile("rostrum")
+
+session_resources = pytest.StashKey[contextlib.ExitStack]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--shape",
+        choices=SHAPES,
+        default=os.environ.get("TEST_SHAPE", "embedded"),
+        help="embedded: SQLite and memory; cluster: private PostgreSQL and Redis",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if settings.configured:
+        raise pytest.UsageError("Django is configured already: run pytest without DJANGO_SETTINGS_MODULE")
+    resources = config.stash[session_resources] = contextlib.ExitStack()
+    data = Path(resources.enter_context(tempfile.TemporaryDirectory(prefix="rostrum-tests-")))
+    shape = {"DATABASE_URL": "", "REDIS_URL": ""}
+    if config.getoption("shape") == "cluster":
+        shape["DATABASE_URL"] = resources.enter_context(PrivatePostgres()).url
+        shape["REDIS_URL"] = resources.enter_context(PrivateRedis()).url
+    os.environ.update(
+        shape,
+        DJANGO_SETTINGS_MODULE="config.settings",
+        ROSTRUM_DATA=str(data),
+        DEBUG="true",  # servers that tests start serve static/ as it is; pytest-django turns it off here
+        HTTPS="false",
+        SECRET_KEY="a-key-of-nobodys-for-tests-0123456789-abcdefghijklmnopqrstuvwxyz",
+    )
+    django.setup()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if resources := config.stash.get(session_resources, None):
+        resources.close()
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    return f"shape: {config.getoption('shape')}"
+
+
+@pytest.fixture(scope="session")
+def shape(pytestconfig: pytest.Config) -> str:
+    """The session's shape: "embedded" or "cluster"."""
+    chosen: str = pytestconfig.getoption("shape")
+    return chosen
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """The session's own database, not one of pytest-django's `test_` copies: other processes open it too."""
+    with django_db_blocker.unblock():
+        call_command("migrate", interactive=False, verbosity=0)
+        yield
+        connections.close_all()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _database(django_db_setup: None) -> None:
+    """Every test may use the database, from any thread."""
+
+
+@pytest.fixture(autouse=True)
+def _usable_connection(_database: None) -> None:
+    """A connection that a test broke, by restarting its server, is not the next test's."""
+    close_old_connections()
+
+
+@pytest.fixture
+def make_project(_database: None) -> "Callable[..., Project]":
+    """Makes a tenant of the test's own; keyword arguments are the model's fields."""
+
+    from projects.models import Project
+
+    def make(**fields: Any) -> Project:
+        return Project.objects.create(name="test", **fields)
+
+    return make
+
+
+@pytest.fixture
+def app(make_project: "Callable[..., Project]") -> str:
+    """The App ID of a fresh project with the contract's limits."""
+    return make_project().app_id
+
+
+@pytest.fixture
+def fast_app(make_project: "Callable[..., Project]") -> str:
+    """The App ID of a fresh project whose rates are no concern of the test."""
+    from projects.limits import RATES
+
+    return make_project(limits={"rates": {name: [1_000_000, 1_000] for name in RATES}}).app_id
+
+
+@pytest_asyncio.fixture
+async def runtime(_database: None) -> "AsyncIterator[Runtime]":
+    """A started runtime in the test's own loop."""
+    from realtime.runtime import Runtime
+
+    runtime = Runtime()
+    await runtime.start()
+    yield runtime
+    await runtime.stop()
+
+
+@pytest_asyncio.fixture
+async def open_client(runtime: "Runtime") -> "AsyncIterator[Callable[..., Client]]":
+    """Opens clients of the gateway in this process, not logged in; closed at the end."""
+    from tests.support.client import Client, InProcess
+
+    clients: list[Client] = []
+
+    def open_one(at: "Runtime | None" = None, **options: Any) -> Client:
+        client = Client(InProcess(at if at is not None else runtime), **options)
+        clients.append(client)
+        return client
+
+    yield open_one
+    for client in clients:
+        await client.close()
