@@ -1,0 +1,88 @@
+"""Every rate and size of the contract in one table (docs/contract.md 2, 3, 4 and 7).
+
+These are a project's defaults. A project overrides single ones by name in `Project.limits`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from types import MappingProxyType
+from typing import Any, Final
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """`calls` calls in each window of `window_ms`."""
+
+    calls: int
+    window_ms: int
+
+
+RATES: Final[Mapping[str, Rate]] = MappingProxyType(
+    {
+        "login": Rate(2, 1_000),
+        "message": Rate(180, 3_000),
+        "join": Rate(50, 3_000),
+        "join_same_room": Rate(2, 5_000),
+        "members": Rate(5, 2_000),
+        "member_counts": Rate(1, 1_000),
+        "set_room_attributes": Rate(10, 5_000),
+        "get_room_attributes": Rate(10, 5_000),
+        "history": Rate(20, 1_000),
+        "read": Rate(200, 1_000),
+        "session": Rate(60, 3_000),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """Sizes in UTF-8 bytes and counts of things."""
+
+    message_bytes: int = 32 * 1024
+    rooms_per_session: int = 20
+    member_count_rooms: int = 32
+    listed_members: int = 512
+    attribute_key_bytes: int = 32
+    attribute_value_bytes: int = 8 * 1024
+    room_attributes_bytes: int = 32 * 1024
+    room_attributes: int = 32
+    history_page: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    rates: Mapping[str, Rate]
+    sizes: Sizes
+
+
+DEFAULT_LIMITS: Final = Limits(rates=RATES, sizes=Sizes())
+_SIZE_NAMES: Final = frozenset(field.name for field in fields(Sizes))
+
+
+def parse_limits(overrides: Mapping[str, Any]) -> Limits:
+    """The defaults with a project's overrides: `{"rates": {"message": [600, 3000]}, "sizes": {...}}`.
+
+    Raises ValueError for an unknown name or a value that is no positive number.
+    """
+    unknown = set(overrides) - {"rates", "sizes"}
+    if unknown:
+        raise ValueError(f"unknown limits: {', '.join(sorted(unknown))}")
+    rates = dict(RATES)
+    for name, value in overrides.get("rates", {}).items():
+        if name not in RATES:
+            raise ValueError(f"unknown rate: {name}")
+        if not (isinstance(value, list) and len(value) == 2 and all(_positive(part) for part in value)):
+            raise ValueError(f"rate {name} must be [calls, window in ms], both positive")
+        rates[name] = Rate(value[0], value[1])
+    sizes = {}
+    for name, value in overrides.get("sizes", {}).items():
+        if name not in _SIZE_NAMES:
+            raise ValueError(f"unknown size: {name}")
+        if not _positive(value):
+            raise ValueError(f"size {name} must be a positive number")
+        sizes[name] = value
+    return Limits(rates=MappingProxyType(rates), sizes=replace(DEFAULT_LIMITS.sizes, **sizes))
+
+
+def _positive(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
