@@ -1,0 +1,223 @@
+"""The session's methods: login, logout, heartbeats and byte acknowledgements (docs/contract.md 2 and 6)."""
+
+from typing import Annotated, Final
+
+import msgspec
+
+from realtime.calls import Call
+from realtime.connection import ACK_BYTES
+from realtime.errors import (
+    ALREADY_LOGGED_IN,
+    INVALID_APP_ID,
+    INVALID_PARAMS,
+    INVALID_TOKEN,
+    NOT_AUTHORIZED,
+    RpcError,
+)
+from realtime.hub import PAGE_BYTES, Recovery
+from realtime.ids import AppId, Name, is_name
+from realtime.registry import DEFERRED, Deferred, event, method
+from realtime.sessions import Session
+from realtime.streams import entry_item
+
+HEARTBEAT_MS: Final = 3_000
+MAX_CURSORS: Final = 64
+
+
+class Empty(msgspec.Struct, forbid_unknown_fields=True):
+    """Nothing."""
+
+
+class Cursor(msgspec.Struct, forbid_unknown_fields=True):
+    """Where a client is in a stream: it has seen everything up to `seq` of `epoch`."""
+
+    seq: Annotated[int, msgspec.Meta(ge=0)]
+    epoch: Annotated[str, msgspec.Meta(max_length=32)] = ""
+
+
+class EntryItem(msgspec.Struct):
+    """A committed entry, as in a page. `ts`: ms since 1970."""
+
+    event: str
+    stream: str
+    seq: int
+    sender: str
+    message_id: str
+    ts: int
+    body: msgspec.Raw
+
+
+class StreamState(msgspec.Struct):
+    """A stream after a recovery. Not `recovered`: something before `entries` is missing, history has it.
+    Not `live`: read on with stream.read until it is."""
+
+    recovered: bool
+    epoch: str
+    head: int
+    live: bool
+    entries: list[msgspec.Raw]
+
+    @classmethod
+    def of(cls, recovery: Recovery) -> "StreamState":
+        return cls(
+            recovered=recovery.recovered,
+            epoch=recovery.epoch,
+            head=recovery.head,
+            live=recovery.live,
+            entries=[raw_entry(text) for _, text in recovery.entries],
+        )
+
+
+def raw_entry(text: str) -> msgspec.Raw:
+    """An `EntryItem` from a pushed text, spliced."""
+    return msgspec.Raw(entry_item(text).encode())
+
+
+class Client(msgspec.Struct, forbid_unknown_fields=True):
+    """What the client is; capabilities decide what is delivered to it."""
+
+    sdk: Annotated[str, msgspec.Meta(max_length=64)] = ""
+    version: Annotated[str, msgspec.Meta(max_length=32)] = ""
+    capabilities: Annotated[list[Annotated[str, msgspec.Meta(max_length=32)]], msgspec.Meta(max_length=16)] = []
+
+
+class LoginParams(msgspec.Struct, forbid_unknown_fields=True):
+    app: AppId
+    uid: Name
+    token: Annotated[str, msgspec.Meta(max_length=4096)] | None = None
+    session: Annotated[str, msgspec.Meta(max_length=64)] = ""
+    streams: Annotated[dict[str, Cursor], msgspec.Meta(max_length=MAX_CURSORS)] = {}
+    client: Client = msgspec.field(default_factory=Client)
+
+
+class LoginResult(msgspec.Struct):
+    """`streams`: those the session is still subscribed to. `session` resumes it at the next login."""
+
+    session: str
+    generation: int
+    resumed: bool
+    server_ts: int
+    heartbeat_ms: int
+    ack_bytes: int
+    streams: dict[str, StreamState]
+
+
+@method("session.login", params=LoginParams, result=LoginResult, rate=None, needs_session=False)
+async def login(call: Call, params: LoginParams) -> Deferred:
+    """Logs in. With the `session` of an earlier login it goes on from there: rooms are still joined, and for
+    each cursor in `streams` come the entries missed. Another login of the uid elsewhere is closed."""
+    runtime = call.runtime
+    connection = call.connection
+    if connection.session is not None:
+        raise RpcError(ALREADY_LOGGED_IN)
+    if params.uid == "null" or not is_name(params.uid):
+        raise RpcError(INVALID_PARAMS, "uid is 1 to 64 bytes and not 'null'")
+    tenant = await runtime.tenants.get(params.app)
+    if tenant is None:
+        raise RpcError(INVALID_APP_ID)
+    if not tenant.accepts_origin(connection.origin):
+        raise RpcError(NOT_AUTHORIZED, "The project does not list this origin.")
+    if tenant.certificate_enabled:
+        raise RpcError(INVALID_TOKEN)
+    session, resumed = await runtime.sessions.login(connection, tenant, params.uid, params.session)
+    streams = await _recover(call, session, params.streams) if session.subscriptions else {}
+    call.reply(
+        LoginResult(
+            session=session.id,
+            generation=session.generation,
+            resumed=resumed,
+            server_ts=runtime.clock_ms(),
+            heartbeat_ms=HEARTBEAT_MS,
+            ack_bytes=ACK_BYTES,
+            streams={name: StreamState.of(recovery) for name, recovery in streams.items()},
+        )
+    )
+    for name, recovery in streams.items():
+        subscription = session.subscriptions.get(name)
+        if recovery.live and subscription is not None and session.connection is connection:
+            runtime.hub.catch_up(subscription, recovery.last)
+    return DEFERRED
+
+
+async def _recover(call: Call, session: Session, cursors: dict[str, Cursor]) -> dict[str, Recovery]:
+    """The first pages of all streams together are at most one page; what does not fit is pulled."""
+    hub = call.runtime.hub
+    left = PAGE_BYTES
+    recoveries = {}
+    for name, subscription in list(session.subscriptions.items()):
+        cursor = cursors.get(name)
+        stream = subscription.stream
+        if cursor is None:  # the client knows nothing of it yet: it starts at the head
+            head = stream.cursor or 0
+            recovery = Recovery(False, stream.epoch, head, [], head, live=True)
+        elif left <= 0:
+            recovery = Recovery(True, stream.epoch, stream.cursor or 0, [], cursor.seq, live=False)
+        else:
+            recovery = await hub.recover(
+                stream, cursor.seq, cursor.epoch, session.project.recovery_window_ms, left
+            )
+            left -= sum(len(text) for _, text in recovery.entries)
+        recoveries[name] = recovery
+    for name, recovery in recoveries.items():
+        # what came while later streams were read is pulled
+        recovery.live = recovery.live and recovery.last >= (session.subscriptions[name].stream.cursor or 0)
+    return recoveries
+
+
+@method("session.logout", params=Empty, result=Empty)
+async def logout(call: Call, params: Empty) -> Deferred:
+    """Leaves all rooms and ends the session; the connection is closed."""
+    session = call.logged_in()
+    call.reply(Empty())
+    await call.runtime.sessions.logout(session)
+    return DEFERRED
+
+
+class PingParams(msgspec.Struct, forbid_unknown_fields=True):
+    received: Annotated[int, msgspec.Meta(ge=0)] = 0
+
+
+@method("session.ping", params=PingParams, result=Empty, rate=None, needs_session=False)
+def ping(call: Call, params: PingParams) -> Empty:
+    """A sign of life, answered. A client sends one whenever it has sent nothing for `heartbeat_ms`.
+    `received`: as in session.ack."""
+    call.connection.acknowledge(params.received)
+    return Empty()
+
+
+class AckParams(msgspec.Struct, forbid_unknown_fields=True):
+    received: Annotated[int, msgspec.Meta(ge=0)]
+
+
+@method("session.ack", params=AckParams, result=Empty, rate=None, needs_session=False)
+def ack(call: Call, params: AckParams) -> Empty:
+    """A notification: so many bytes of frame payloads (UTF-8) have arrived on this connection in all. Due each
+    time `ack_bytes` more have; a connection with more than 1 MiB unacknowledged is cut off."""
+    call.connection.acknowledge(params.received)
+    return Empty()
+
+
+class Closing(msgspec.Struct):
+    """The last frame before the server closes; `delay_ms`: come back no sooner."""
+
+    code: int
+    name: str
+    reconnect: bool
+    delay_ms: int
+
+
+class StreamReset(msgspec.Struct):
+    """The stream's storage was restored: cursors of another epoch mean nothing, it goes on from `head`."""
+
+    stream: str
+    epoch: str
+    head: int
+
+
+class Alive(msgspec.Struct):
+    """The server's own heartbeat while it is not reading from this connection."""
+
+
+event("session.closing", Closing)
+event("session.alive", Alive)
+event("stream.reset", StreamReset)

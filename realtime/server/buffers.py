@@ -1,0 +1,99 @@
+"""What one connection waits on, kept small: thousands of connections each own one of both.
+
+`asyncio.Queue` and `asyncio.Event` would do the same with five deques, about 4 KiB for each connection.
+"""
+
+import asyncio
+from typing import Any, Final
+
+MAX_QUEUED: Final = 64
+"""Received messages that wait for the application; then the connection is not read any more."""
+MAX_QUEUED_BYTES: Final = 256 * 1024
+"""The same in bytes: those that came since the queue was last empty."""
+
+
+class WriteGate:
+    """Whether the transport takes more bytes: the part of `asyncio.Event` that uvicorn uses, and `free`.
+
+    `free` is true while the transport is writable and no send is suspended, so that what is written directly
+    cannot overtake a send that was woken but has not run yet.
+    """
+
+    __slots__ = ("_open", "_waiting", "free")
+
+    def __init__(self) -> None:
+        self._open = True
+        self._waiting: list[asyncio.Future[None]] | None = None
+        self.free = True
+
+    def clear(self) -> None:
+        self._open = self.free = False
+
+    def set(self) -> None:
+        self._open = True
+        if not self._waiting:
+            self.free = True
+            return
+        for waiter in self._waiting:
+            if not waiter.done():
+                waiter.set_result(None)
+
+    async def wait(self) -> None:
+        """Returns at once while open; else suspends until `set`. Those who wait go on in their order."""
+        if self._open and not self._waiting:
+            return
+        waiter = asyncio.get_running_loop().create_future()
+        if self._waiting is None:
+            self._waiting = []
+        self._waiting.append(waiter)
+        if self._open:  # others were woken and have not run yet: behind them
+            waiter.set_result(None)
+        try:
+            await waiter
+        finally:
+            self._waiting.remove(waiter)
+            if not self._waiting:
+                self._waiting = None
+                self.free = self._open
+
+
+class MessageQueue:
+    """Received ASGI events of one connection, for its one reader. Bounded: whoever puts looks at `full`."""
+
+    __slots__ = ("_arrival", "_bytes", "_events")
+
+    def __init__(self) -> None:
+        self._events: list[Any] = []  # at most MAX_QUEUED and a disconnect: pop(0) is cheap
+        self._bytes = 0
+        self._arrival: asyncio.Future[None] | None = None
+
+    def __len__(self) -> int:
+        return len(self._events)
+
+    @property
+    def full(self) -> bool:
+        return len(self._events) >= MAX_QUEUED or self._bytes >= MAX_QUEUED_BYTES
+
+    def put_nowait(self, event: Any, size: int = 0) -> None:
+        """Adds an event whose payload has `size` bytes; never refuses."""
+        self._events.append(event)
+        self._bytes += size
+        arrival = self._arrival
+        if arrival is not None:
+            self._arrival = None
+            if not arrival.done():
+                arrival.set_result(None)
+
+    def pop(self) -> Any:
+        """Takes the oldest event; IndexError when there is none."""
+        event = self._events.pop(0)
+        if not self._events:
+            self._bytes = 0
+        return event
+
+    def arrival(self) -> asyncio.Future[None]:
+        """Await it when the queue is empty. RuntimeError when another reader waits already."""
+        if self._arrival is not None and not self._arrival.done():
+            raise RuntimeError("another receive() is waiting on this connection")
+        self._arrival = asyncio.get_running_loop().create_future()
+        return self._arrival

@@ -1,0 +1,115 @@
+"""The application on Daphne, with the same limits and the same drain as on uvicorn.
+
+Importing this installs Twisted's asyncio reactor. Daphne knows no lifespan: the application starts at its
+first connection; it is shut down from here.
+"""
+
+import asyncio
+import logging
+import signal
+import socket
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+from daphne.server import Server
+from daphne.ws_protocol import WebSocketProtocol
+from twisted.internet import reactor as installed_reactor
+from twisted.internet.defer import Deferred, maybeDeferred
+from uvicorn.importer import import_from_string
+
+from realtime.server import MAX_MESSAGE_BYTES
+from realtime.server.lifecycle import (
+    CLOSE_LIMIT_S,
+    DRAIN_LIMIT_S,
+    SHUTDOWN_LIMIT_S,
+    STOP_SIGNALS,
+    Lifecycle,
+    refuse,
+    within,
+)
+
+reactor: Any = installed_reactor
+
+
+class DrainingDaphne(Server):  # type: ignore[misc]
+    """Daphne on a socket that listens already. The first SIGTERM or SIGINT drains, the second kills."""
+
+    def __init__(
+        self, application: Any, listener: socket.socket, lifecycle: Lifecycle, on_ready: Callable[[], None]
+    ) -> None:
+        super().__init__(
+            application,
+            endpoints=["adopted"],  # it insists on one
+            signal_handlers=False,
+            ready_callable=self._adopt,
+            request_buffer_size=64 * 1024,
+            websocket_timeout=-1,  # else a connection would end after a day
+            websocket_connect_timeout=10,
+            websocket_handshake_timeout=5,
+            websocket_max_message_size=MAX_MESSAGE_BYTES,
+            websocket_max_frame_size=MAX_MESSAGE_BYTES,
+            ping_interval=float("inf"),  # the protocol has heartbeats, both ways
+            server_name=None,
+        )
+        self.endpoints: list[str] = []
+        self._listener = listener
+        self._lifecycle = lifecycle
+        self._on_ready = on_ready
+        self._port: Any = None
+        self._stopping = False
+
+    def run(self) -> None:
+        for signum in STOP_SIGNALS:
+            signal.signal(signum, self._handle_signal)
+        super().run()
+
+    def _handle_signal(self, signum: int, frame: FrameType | None) -> None:
+        if self._stopping:
+            self._lifecycle.insist(signum)
+        self._stopping = True
+        reactor.callFromThread(self.stop)
+
+    def _adopt(self) -> None:
+        """Daphne calls it when its factories are made, just before the reactor runs."""
+        # A frame that is refused is answered with a close code, as on uvicorn, not by a dropped connection.
+        self.ws_factory.setProtocolOptions(failByDrop=False)
+        listener = self._listener
+        self._port = reactor.adoptStreamPort(listener.fileno(), listener.family, self.http_factory)
+        reactor.callWhenRunning(self._on_ready)
+
+    def kill_all_applications(self) -> "Deferred[None]":
+        """Daphne calls it before the reactor stops, and waits; its own would cancel all at once."""
+        return Deferred.fromFuture(asyncio.ensure_future(self._leave()))
+
+    async def _leave(self) -> None:
+        self.application = refuse
+        await maybeDeferred(self._port.stopListening).asFuture(asyncio.get_running_loop())
+        await within(DRAIN_LIMIT_S, self._lifecycle.drain, "the drain")
+        for protocol in list(self.connections):
+            if isinstance(protocol, WebSocketProtocol) and protocol.state == protocol.STATE_OPEN:
+                protocol.serverClose(code=1012)
+        await self._end_applications()
+        await within(SHUTDOWN_LIMIT_S, self._lifecycle.shutdown, "the shutdown")
+
+    async def _end_applications(self) -> None:
+        """Requests under way get their time, then they are cancelled."""
+        running = {
+            details["application_instance"]
+            for details in self.connections.values()
+            if "application_instance" in details
+        }
+        if running:
+            _, running = await asyncio.wait(running, timeout=CLOSE_LIMIT_S)
+        for task in running:
+            task.cancel()
+        if running:
+            await asyncio.wait(running, timeout=CLOSE_LIMIT_S)
+
+
+def run_daphne(
+    application: str, listener: socket.socket, *, lifecycle: Lifecycle, on_ready: Callable[[], None]
+) -> None:
+    """Serves until a signal. `application` is an import string, `module:attribute`."""
+    logging.getLogger("daphne").setLevel(logging.WARNING)
+    DrainingDaphne(import_from_string(application), listener, lifecycle, on_ready).run()

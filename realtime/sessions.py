@@ -1,0 +1,353 @@
+"""Sessions of this process: one per uid and project, kept through short losses of the connection.
+
+The presence store decides (docs/contract.md 6); this process is the truth for its own sockets. Every write
+to the store is compare-and-set on the session's generation, so a late one changes nothing.
+"""
+
+import logging
+import secrets
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from projects.selectors import Tenant
+from realtime.close_codes import (
+    LOGGED_OUT,
+    LOGIN_TIMEOUT,
+    REMOTE_LOGIN,
+    SESSION_LOST,
+    SUPERSEDED,
+    CloseCode,
+)
+from realtime.connection import Connection
+from realtime.errors import NOT_AUTHORIZED, TOO_OFTEN, UNAVAILABLE, RpcError
+from realtime.layer import node_group, stream_group
+from realtime.presence import LoginOutcome, PresenceStore, PresenceUnavailable, SessionRecord
+from realtime.protocol import encode, notification_text
+from realtime.rates import KeyedBuckets, RateBuckets
+from realtime.streams import Subscription
+
+if TYPE_CHECKING:
+    from realtime.runtime import Runtime
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+LOGIN_TIMEOUT_S: Final = 12.0
+UNREACHABLE_S: Final = 6.0
+FORGET_S: Final = 36.0
+"""The store has removed a session by then, whoever did it."""
+ALIVE_S: Final = 3.0
+REAP_BATCH: Final = 200
+
+_EVICTED: Final = {"superseded": SUPERSEDED, "remote_login": REMOTE_LOGIN, "removed": SESSION_LOST}
+
+
+class Session:
+    """A logged-in user. `connection` is None while the socket is lost; `gone`: the store was told so."""
+
+    __slots__ = (
+        "__weakref__",
+        "buckets",
+        "connection",
+        "generation",
+        "gone",
+        "id",
+        "joins",
+        "json_uid",
+        "lost_s",
+        "project",
+        "since_ms",
+        "subscriptions",
+        "uid",
+    )
+
+    def __init__(self, project: Tenant, uid: str, session_id: str, generation: int, since_ms: int) -> None:
+        self.project = project
+        self.uid = uid
+        self.id = session_id
+        self.generation = generation
+        self.since_ms = since_ms
+        self.json_uid = encode(uid)
+        self.connection: Connection | None = None
+        self.gone = False
+        self.lost_s = 0.0
+        self.subscriptions: dict[str, Subscription] = {}
+        self.buckets = RateBuckets(project.limits.rates)
+        self.joins: KeyedBuckets | None = None
+
+    @property
+    def key(self) -> tuple[int, str]:
+        return (self.project.id, self.uid)
+
+
+class Sessions:
+    def __init__(self, runtime: "Runtime", presence: PresenceStore) -> None:
+        self._runtime = runtime
+        self._presence = presence
+        self._sessions: dict[tuple[int, str], Session] = {}
+        self.connections: dict[Connection, None] = {}
+        self.on_membership: list[Callable[[int, Sequence[str]], None]] = []
+        """Called with a project's id and the streams whose members changed, here or elsewhere."""
+
+    def __len__(self) -> int:
+        return len(self._sessions)
+
+    def get(self, project: int, uid: str) -> Session | None:
+        return self._sessions.get((project, uid))
+
+    def all(self) -> Iterable[Session]:
+        return self._sessions.values()
+
+    # -- login and logout --------------------------------------------------------------------------------
+
+    async def login(
+        self, connection: Connection, project: Tenant, uid: str, wanted: str
+    ) -> tuple[Session, bool]:
+        """Logs a uid in on a connection: resumes session `wanted` (then True), or takes over from any other.
+
+        Raises RpcError `too_often` above 2 logins a second, `unavailable` without a presence store.
+        """
+        outcome = await self._ask(
+            self._presence.login(project.id, uid, wanted or None, secrets.token_hex(12))
+        )
+        if outcome.too_often:
+            raise RpcError(TOO_OFTEN, retry_after_ms=1000)
+        if connection.closed is not None or connection not in self.connections:
+            await self._say_gone(project.id, uid, outcome.generation, 0, outcome.levels)
+            raise RpcError(UNAVAILABLE)
+        session = self._take(project, uid, outcome)
+        session.connection = connection
+        connection.session = session
+        self._hint_previous(outcome)
+        self._changed(project.id, outcome.left_rooms)
+        for name in outcome.rooms:
+            if name not in session.subscriptions:  # resumed from another process
+                session.subscriptions[name] = await self._runtime.hub.subscribe(session, name)
+        return session, outcome.resumed
+
+    def _take(self, project: Tenant, uid: str, outcome: LoginOutcome) -> Session:
+        """The session object of a login: the one that is here, or a new one."""
+        current = self._sessions.get((project.id, uid))
+        if current is not None and current.generation > outcome.generation:
+            raise RpcError(NOT_AUTHORIZED, "A newer login of this uid came first.")
+        if current is not None and outcome.resumed and current.id == outcome.session:
+            previous, current.connection = current.connection, None
+            if previous is not None:
+                self._runtime.hub.detach(previous, current.subscriptions.values())
+                previous.session = None
+                previous.close(SUPERSEDED)
+            current.generation = outcome.generation
+            current.project = project
+            current.gone = False
+            return current
+        if current is not None:
+            self.drop(current, SUPERSEDED if current.id == outcome.session else REMOTE_LOGIN)
+        session = Session(project, uid, outcome.session, outcome.generation, outcome.since_ms)
+        self._restore_rates(session, outcome)
+        self._sessions[session.key] = session
+        return session
+
+    def _restore_rates(self, session: Session, outcome: LoginOutcome) -> None:
+        """Rate buckets move with the session, and a new login does not refill them at once."""
+        now_s = self._runtime.loop.time()
+        if outcome.previous_login_ms is None:
+            return
+        elapsed_s = max(0, outcome.now_ms - outcome.previous_login_ms) / 1000
+        session.buckets.restore(outcome.levels, outcome.levels_age_ms / 1000, now_s)
+        session.buckets.limit_to_elapsed(elapsed_s, now_s)
+
+    def _hint_previous(self, outcome: LoginOutcome) -> None:
+        previous = outcome.previous
+        if previous is not None and previous.node != self._runtime.node:
+            self._runtime.layer.send(node_group(previous.node), {"kind": "evict"})
+
+    async def logout(self, session: Session) -> None:
+        rooms = await self._ask(
+            self._presence.remove(session.project.id, session.uid, session.generation)
+        )
+        self.drop(session, LOGGED_OUT)
+        self._changed(session.project.id, rooms or ())
+
+    def drop(self, session: Session, code: CloseCode) -> None:
+        """Forgets a session here and closes its connection. The store is not told."""
+        if self._sessions.get(session.key) is session:
+            del self._sessions[session.key]
+        connection = session.connection
+        if connection is not None:
+            self._runtime.hub.detach(connection, session.subscriptions.values())
+        for subscription in list(session.subscriptions.values()):
+            self._runtime.hub.unsubscribe(subscription)
+        session.subscriptions.clear()
+        session.connection = None
+        if connection is not None:
+            connection.session = None
+            connection.close(code)
+
+    # -- connections -------------------------------------------------------------------------------------
+
+    def opened(self, connection: Connection) -> None:
+        self.connections[connection] = None
+        connection.on_closed = self.lose
+
+    def lose(self, connection: Connection) -> None:
+        """The socket is closed or given up: the session stays for 30 s and catches up when it is back."""
+        self.connections.pop(connection, None)
+        session, connection.session = connection.session, None
+        if session is None or session.connection is not connection:
+            return
+        self._runtime.hub.detach(connection, session.subscriptions.values())
+        session.connection = None
+        session.lost_s = self._runtime.loop.time()
+        session.gone = True
+        levels = session.buckets.levels(session.lost_s)
+        self._runtime.hub.spawn(self._tell_gone(session, session.generation, 0, levels))
+
+    async def _tell_gone(self, session: Session, generation: int, silent_ms: int, levels: str) -> None:
+        current = await self._say_gone(session.project.id, session.uid, generation, silent_ms, levels)
+        if current is False and session.generation == generation and session.connection is None:
+            self.drop(session, SESSION_LOST)
+
+    async def _say_gone(
+        self, project: int, uid: str, generation: int, silent_ms: int, levels: str
+    ) -> bool | None:
+        """None when the store did not answer: what is missed is repaired when it is back."""
+        try:
+            return await self._presence.set_gone(project, uid, generation, silent_ms, levels)
+        except PresenceUnavailable:
+            return None
+
+    def sign_of_life(self, session: Session) -> None:
+        """A silent session was heard again."""
+        session.gone = False
+        self._runtime.hub.spawn(self._tell_here(session, session.generation))
+
+    async def _tell_here(self, session: Session, generation: int) -> None:
+        try:
+            current = await self._presence.set_here(session.project.id, session.uid, generation)
+        except PresenceUnavailable:
+            return
+        if not current and session.generation == generation:
+            self.drop(session, SESSION_LOST)
+
+    def tick(self) -> None:
+        """Once a second: who is silent, who is forgotten, who never logged in, who waits to be read."""
+        now_s = self._runtime.loop.time()
+        for connection in list(self.connections):
+            if connection.session is None:
+                if now_s - connection.connected_s > LOGIN_TIMEOUT_S:
+                    connection.close(LOGIN_TIMEOUT)
+            elif connection.paused:
+                connection.seen_s = now_s
+                self._runtime.hub.fanout.enqueue(connection, notification_text("session.alive", {}))
+        for session in list(self._sessions.values()):
+            current = session.connection
+            if current is None:
+                if now_s - session.lost_s > FORGET_S:
+                    self.drop(session, SESSION_LOST)
+                continue
+            silent_s = now_s - current.seen_s
+            if silent_s > FORGET_S:
+                self.drop(session, SESSION_LOST)
+            elif silent_s >= UNREACHABLE_S and not session.gone:
+                session.gone = True
+                levels = session.buckets.levels(now_s)
+                self._runtime.hub.spawn(
+                    self._tell_gone(session, session.generation, round(silent_s * 1000), levels)
+                )
+
+    def forgive_silence(self) -> None:
+        """The loop stood still: what clients sent meanwhile is still to be read."""
+        now_s = self._runtime.loop.time()
+        for session in self._sessions.values():
+            if session.connection is not None:
+                session.connection.seen_s = max(session.connection.seen_s, now_s - ALIVE_S)
+            else:
+                session.lost_s = max(session.lost_s, now_s - FORGET_S + 32)
+
+    # -- rooms -------------------------------------------------------------------------------------------
+
+    async def enter(self, session: Session, stream: str) -> None:
+        """Makes the session a member in the store; RpcError `unavailable` when it has been replaced."""
+        joined = await self._ask(
+            self._presence.join(session.project.id, session.uid, session.generation, stream)
+        )
+        if not joined:
+            raise RpcError(UNAVAILABLE, "The session was replaced.")
+        self._changed(session.project.id, (stream,))
+
+    async def leave(self, session: Session, stream: str) -> None:
+        await self._ask(self._presence.leave(session.project.id, session.uid, session.generation, stream))
+        self._changed(session.project.id, (stream,))
+
+    async def members(self, project: int, stream: str, limit: int) -> list[str]:
+        return await self._ask(self._presence.members(project, stream, limit))
+
+    async def counts(self, project: int, streams: Sequence[str]) -> list[int]:
+        return await self._ask(self._presence.counts(project, streams))
+
+    def _changed(self, project: int, streams: Sequence[str]) -> None:
+        """Tells this process and, by a hint, the others that a stream's members changed."""
+        if not streams:
+            return
+        for listener in self.on_membership:
+            listener(project, streams)
+        if self._runtime.hub.shared:
+            for stream in streams:
+                message = {"kind": "members", "node": self._runtime.node, "project": project, "stream": stream}
+                self._runtime.layer.send(stream_group((project, stream)), message)
+
+    # -- the node's lease --------------------------------------------------------------------------------
+
+    async def renew(self) -> None:
+        """Renews the node's lease and closes what moved elsewhere. After a lost lease or in an emptied store
+        it registers its sessions again."""
+        renewal = await self._presence.renew()
+        for eviction in renewal.evictions:
+            session = self._sessions.get((eviction.project, eviction.uid))
+            if session is not None and session.generation <= eviction.generation:
+                self.drop(session, _EVICTED[eviction.reason])
+        if renewal.lost:
+            logger.warning("the node's lease was lost: %d sessions are registered again", len(self))
+            records = (self._record(session) for session in list(self._sessions.values()))
+            for project, uid in await self._presence.restore(records):
+                rejected = self._sessions.get((project, uid))
+                if rejected is not None:
+                    self.drop(rejected, REMOTE_LOGIN)
+
+    def _record(self, session: Session) -> SessionRecord:
+        now_s = self._runtime.loop.time()
+        connection = session.connection
+        silent_ms: int | None = None
+        if connection is None:
+            silent_ms = round((now_s - session.lost_s) * 1000)
+        elif session.gone:
+            silent_ms = round((now_s - connection.seen_s) * 1000)
+        return SessionRecord(
+            project=session.project.id,
+            uid=session.uid,
+            session=session.id,
+            generation=session.generation,
+            since_ms=session.since_ms,
+            rooms=tuple(session.subscriptions),
+            silent_ms=silent_ms,
+            levels=session.buckets.levels(now_s),
+        )
+
+    async def reap(self) -> None:
+        """Removes sessions that have been away for 30 s, of this node and of dead ones."""
+        while True:
+            removed = await self._presence.reap(REAP_BATCH)
+            for gone in removed:
+                session = self._sessions.get((gone.project, gone.uid))
+                if session is not None and session.generation <= gone.generation:
+                    self.drop(session, SESSION_LOST)
+                self._changed(gone.project, gone.rooms)
+            if len(removed) < REAP_BATCH:
+                return
+
+    async def _ask(self, answer: Awaitable[T]) -> T:
+        try:
+            return await answer
+        except PresenceUnavailable as error:
+            raise RpcError(UNAVAILABLE) from error

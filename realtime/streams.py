@@ -1,0 +1,191 @@
+"""A stream as a process sees it while somebody here listens: cursor, members, recent entries."""
+
+import asyncio
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+
+from realtime.connection import Connection
+from realtime.protocol import encode
+
+if TYPE_CHECKING:
+    from realtime.sessions import Session
+
+StreamKey = tuple[int, str]
+"""Project id and stream name, as in `(3, "room:math")`."""
+
+RING_CHARS: Final = 256 * 1024
+RING_S: Final = 30.0
+HOLD_CHARS: Final = 256 * 1024
+
+
+class StreamHead(NamedTuple):
+    """A stream's row: `epoch` is random and changes when the database was restored."""
+
+    id: int
+    epoch: str
+    head: int
+
+
+class StoredEntry(NamedTuple):
+    """A committed entry; `ts` in ms since 1970, `body` JSON text."""
+
+    seq: int
+    event: str
+    sender: str
+    message_id: str
+    ts: int
+    body: str
+
+
+class StreamStore(Protocol):
+    """How the hub reads the log; registered by the floor that keeps it. Reads come from the primary.
+
+    All raise `RpcError` `unavailable` while the database is out of reach.
+    """
+
+    async def find(self, keys: Sequence[StreamKey]) -> Mapping[StreamKey, StreamHead]:
+        """The streams that have a row."""
+
+    async def heads(self, ids: Sequence[int]) -> Mapping[int, StreamHead]: ...
+
+    async def read(self, stream_id: int, after: int, max_bytes: int) -> list[StoredEntry]:
+        """Entries after seq `after`, ascending: as many as fit, at least one if there is one."""
+
+    async def first_since(self, stream_id: int, after: int, since_ms: int) -> int | None:
+        """The first seq after `after` that is not older than `since_ms`; None if there is none."""
+
+
+def entry_text(stream_json: str, entry: StoredEntry) -> str:
+    """The notification an entry is pushed as. The body is spliced in, never parsed and encoded again."""
+    return (
+        f'{{"jsonrpc":"2.0","method":"{entry.event}","params":{{"stream":{stream_json},"seq":{entry.seq},'
+        f'"sender":{encode(entry.sender)},"message_id":{encode(entry.message_id)},'
+        f'"ts":{entry.ts},"body":{entry.body}}}}}'
+    )
+
+
+_METHOD_AT: Final = len('{"jsonrpc":"2.0","method":"')
+
+
+def entry_item(text: str) -> str:
+    """A pushed entry's text as an item of a page: the same params, with the event's name inside."""
+    end = text.index('"', _METHOD_AT)
+    params = text.index("{", end)
+    return f'{{"event":"{text[_METHOD_AT:end]}",{text[params + 1 : -1]}'
+
+
+class Subscription:
+    """A session's place in a stream.
+
+    `catching_up`: gets no pushes until a page meets the cursor. `hold`: entries that came while a join was
+    reading its snapshot; None when not joining.
+    """
+
+    __slots__ = ("catching_up", "hold", "hold_chars", "session", "stream")
+
+    def __init__(self, stream: "LiveStream", session: "Session") -> None:
+        self.stream = stream
+        self.session = session
+        self.catching_up = True
+        self.hold: list[tuple[int, str]] | None = None
+        self.hold_chars = 0
+
+    def start_hold(self) -> None:
+        self.hold = []
+        self.hold_chars = 0
+        self.stream.holds[self] = None
+
+    def keep(self, entries: Iterable[tuple[int, str]]) -> None:
+        if self.hold is None:
+            return
+        for entry in entries:
+            self.hold_chars += len(entry[1])
+            self.hold.append(entry)
+        if self.hold_chars > HOLD_CHARS:
+            self.end_hold()
+
+    def end_hold(self) -> list[tuple[int, str]] | None:
+        """What was held; None when it was too much: the client reads it in pages."""
+        hold, self.hold = self.hold, None
+        self.stream.holds.pop(self, None)
+        return hold
+
+
+class LiveStream:
+    """A stream with subscriptions in this process. `cursor` is the seq up to which members have been sent
+    everything; None while the stream is being opened."""
+
+    __slots__ = (
+        "cursor",
+        "epoch",
+        "gap_timer",
+        "held",
+        "holds",
+        "id",
+        "json_name",
+        "key",
+        "marks",
+        "members",
+        "opened",
+        "prefixes",
+        "ready",
+        "repair",
+        "ring",
+        "ring_chars",
+        "subscriptions",
+        "waiters",
+    )
+
+    def __init__(self, key: StreamKey) -> None:
+        self.key = key
+        self.json_name = encode(key[1])
+        self.id: int | None = None
+        self.epoch = ""
+        self.cursor: int | None = None
+        self.members: dict[Connection, None] = {}
+        self.subscriptions: dict[Session, Subscription] = {}
+        self.holds: dict[Subscription, None] = {}
+        self.held: dict[int, str] = {}
+        self.ready: list[tuple[int, str]] = []
+        self.ring: deque[tuple[int, str]] = deque()
+        self.ring_chars = 0
+        self.marks: deque[tuple[float, int]] = deque()
+        self.gap_timer: asyncio.TimerHandle | None = None
+        self.repair: asyncio.Task[None] | None = None
+        self.opened: asyncio.Future[None] | None = None
+        self.waiters: list[tuple[int, asyncio.Future[None]]] = []
+        self.prefixes: dict[str, str] = {}
+
+    def prefix(self, event: str) -> str:
+        """The part of an entry's text that all entries of an event share."""
+        prefix = self.prefixes.get(event)
+        if prefix is None:
+            prefix = self.prefixes[event] = (
+                f'{{"jsonrpc":"2.0","method":"{event}","params":{{"stream":{self.json_name},"seq":'
+            )
+        return prefix
+
+    def ring_page(self, after: int, max_chars: int) -> list[tuple[int, str]] | None:
+        """Recent entries after seq `after`, as many as fit; None when the ring does not reach back so far."""
+        ring = self.ring
+        if not ring or ring[0][0] > after + 1:
+            return None
+        page: list[tuple[int, str]] = []
+        size = 0
+        for seq, text in ring:
+            if seq <= after:
+                continue
+            size += len(text)
+            if page and size > max_chars:
+                break
+            page.append((seq, text))
+        return page
+
+    def forget_ring(self, count: int) -> int:
+        """Drops the `count` oldest entries of the ring; returns their characters."""
+        freed = 0
+        for _ in range(min(count, len(self.ring))):
+            freed += len(self.ring.popleft()[1])
+        self.ring_chars -= freed
+        return freed
