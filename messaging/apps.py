@@ -1,0 +1,17 @@
+from django.apps import AppConfig
+
+
+class MessagingConfig(AppConfig):
+    name = "messaging"
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from messaging import methods  # noqa: F401  (declares its methods)
+        from messaging.engine import Messaging, publish_committed
+        from messaging.services import on_committed
+        from messaging.store import DatabaseStreamStore
+        from realtime.runtime import add_part, set_stream_store
+
+        set_stream_store(lambda runtime: DatabaseStreamStore(runtime.bridge))
+        add_part(Messaging)
+        on_committed(publish_committed)

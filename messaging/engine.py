@@ -1,0 +1,160 @@
+"""The process's message engine: takes appends to the journal and what is committed to the hub."""
+
+import logging
+import time
+from datetime import UTC, datetime
+from functools import partial
+from typing import Final
+
+from django.db import connection
+
+from messaging.journal import Append, Journal
+from messaging.journal.backends import backend_for
+from messaging.journal.committer import Committer
+from messaging.services import Committed, ensure_stream
+from realtime.bridge import Pool
+from realtime.errors import RpcError
+from realtime.runtime import Runtime
+from realtime.streams import LiveStream, StreamHead, StreamKey, entry_text
+
+logger = logging.getLogger(__name__)
+
+EXPIRY_S: Final = 8.0
+"""A client waits 10 s for an answer; what is not begun after 8 is not done any more."""
+
+
+class Messaging:
+    """A part of the runtime: `append` in, acknowledgements and pushes out."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._hub = runtime.hub
+        self._own_pool: Pool | None = None
+        if connection.vendor == "sqlite":
+            pool = runtime.bridge.writers
+        else:
+            pool = self._own_pool = Pool("journal", 1, runtime)
+        self.journal = Journal(
+            loop=runtime.loop,
+            committer=Committer(backend_for(connection.vendor), clock_ms=runtime.clock_ms),
+            pool=pool,
+            lanes=runtime.bridge.writers,
+            committed=self._committed,
+            gather_s=self._hub.fanout.gather_s,
+        )
+        self._unborn: dict[StreamKey, list[Append]] = {}
+
+    async def start(self) -> None:
+        return
+
+    async def drain(self) -> None:
+        await self.journal.idle()
+
+    async def stop(self) -> None:
+        if self._own_pool is not None:
+            self._own_pool.stop()
+
+    def expiry(self) -> float:
+        """For an append that comes now (monotonic clock)."""
+        return time.monotonic() + EXPIRY_S
+
+    def append(self, stream: LiveStream, append: Append) -> None:
+        """Appends to a stream that is live here. Its row is made first if it has none."""
+        if stream.id is not None and not (self._unborn and append.key in self._unborn):
+            append.stream_id = stream.id
+            self.journal.submit(append)
+            return
+        waiting = self._unborn.get(append.key)
+        if waiting is not None:
+            waiting.append(append)
+            return
+        self._unborn[append.key] = [append]
+        self._hub.spawn(self._give_birth(stream, append.sender))
+
+    async def _give_birth(self, stream: LiveStream, creator: str) -> None:
+        """Makes the stream's row, then hands over what came meanwhile, in order."""
+        now = datetime.fromtimestamp(self._runtime.clock_ms() / 1000, UTC)
+        failure: RpcError | None = None
+        head: StreamHead | None = None
+        try:
+            head = await self._runtime.bridge.write(
+                ensure_stream, project_id=stream.key[0], name=stream.key[1], creator=creator, now=now
+            )
+        except RpcError as error:
+            failure = error
+        waiting = self._unborn.pop(stream.key)
+        if head is None:
+            for append in waiting:
+                append.error = failure
+            self._committed(waiting)
+            return
+        if stream.id is None and self._hub.live.get(stream.key) is stream:
+            self._hub.identify(stream, StreamHead(head.id, head.epoch, 0))
+        for append in waiting:
+            append.stream_id = head.id
+            self.journal.submit(append)
+
+    def _committed(self, group: list[Append]) -> None:
+        """A group has its answers: acknowledgements and entries leave together, one frame per connection."""
+        by_stream: dict[StreamKey, list[Append]] = {}
+        for append in group:
+            if append.error is not None:
+                if append.call is not None:
+                    append.call.fail(append.error)
+            else:
+                if append.call is not None:
+                    append.call.reply_text(f'{{"seq":{append.seq},"ts":{append.ts}}}')
+                appends = by_stream.get(append.key)
+                if appends is None:
+                    by_stream[append.key] = [append]
+                else:
+                    appends.append(append)
+            if append.done is not None:
+                append.done(append)
+        for key, appends in by_stream.items():
+            self._publish(key, appends)
+        self._hub.flush()
+
+    def _publish(self, key: StreamKey, appends: list[Append]) -> None:
+        hub = self._hub
+        stream = hub.live.get(key)
+        entries = []
+        prefixes: dict[str, str] = {}
+        for append in appends:
+            if append.duplicate:
+                # Its body may differ from the first one's; if that has not been seen here yet, it is read.
+                if stream is not None:
+                    hub.expect(stream, append.seq)
+                continue
+            prefix = prefixes.get(append.event)
+            if prefix is None:
+                prefix = prefixes[append.event] = (stream or LiveStream(key)).prefix(append.event)
+            text = (
+                f'{prefix}{append.seq},"sender":{append.json_sender},"message_id":"{append.message_id}",'
+                f'"ts":{append.ts},"body":{append.body}}}}}'
+            )
+            entries.append((append.seq, text))
+            if stream is not None:
+                hub.publish(stream, append.seq, text)
+        if entries and hub.shared:
+            epoch = stream.epoch if stream is not None else ""
+            hub.announce(key, StreamHead(appends[0].stream_id, epoch, entries[-1][0]), entries)
+
+
+def publish_committed(runtime: object, committed: Committed) -> None:
+    """A service has appended an entry, in a thread of `runtime` or in a command, where processes learn of it
+    by comparing heads."""
+    if isinstance(runtime, Runtime):
+        runtime.loop.call_soon_threadsafe(partial(_publish_entry, runtime, committed))
+
+
+def _publish_entry(runtime: Runtime, committed: Committed) -> None:
+    hub = runtime.hub
+    stream = hub.live.get(committed.key)
+    text = entry_text((stream or LiveStream(committed.key)).json_name, committed.entry)
+    if stream is not None:
+        if stream.id is None:
+            hub.identify(stream, StreamHead(committed.head.id, committed.head.epoch, 0))
+        hub.publish(stream, committed.entry.seq, text)
+    hub.announce(committed.key, committed.head, [(committed.entry.seq, text)])
+    hub.flush()

@@ -1,0 +1,64 @@
+from typing import TYPE_CHECKING
+
+from realtime.errors import RpcError
+from realtime.streams import StreamKey
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from realtime.calls import Call
+
+
+class Append:
+    """One entry to be appended, and what became of it: `seq` and `ts` (ms), or `error`.
+
+    `duplicate`: the sender has used the message id before; `seq` and `ts` are the first answer. `expires_s`
+    (monotonic clock): after it nobody waits for the answer, so it is not written any more.
+    """
+
+    __slots__ = (
+        "body",
+        "call",
+        "done",
+        "duplicate",
+        "error",
+        "event",
+        "expires_s",
+        "json_sender",
+        "key",
+        "message_id",
+        "sender",
+        "seq",
+        "size",
+        "stream_id",
+        "ts",
+    )
+
+    def __init__(
+        self,
+        *,
+        key: StreamKey,
+        event: str,
+        sender: str,
+        json_sender: str,
+        message_id: str,
+        body: str,
+        expires_s: float,
+        call: "Call | None" = None,
+        done: "Callable[[Append], None] | None" = None,
+    ) -> None:
+        self.key = key
+        self.stream_id = 0
+        self.event = event
+        self.sender = sender
+        self.json_sender = json_sender
+        self.message_id = message_id
+        self.body = body
+        self.size = len(body)
+        self.expires_s = expires_s
+        self.call = call
+        self.done = done
+        self.seq = 0
+        self.ts = 0
+        self.duplicate = False
+        self.error: RpcError | None = None

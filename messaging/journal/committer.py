@@ -1,0 +1,132 @@
+"""What happens to a group in the journal's thread: written, or taken apart until each append has its answer."""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+from django.db import DatabaseError, IntegrityError, InterfaceError, OperationalError
+
+from messaging.journal.append import Append
+from messaging.journal.backends import Backend, MissingStream
+from messaging.models import Entry
+from messaging.selectors import to_ms
+from realtime.bridge import drop_broken_connection
+from realtime.errors import EXPIRED, REJECTED, UNAVAILABLE, RpcError
+
+logger = logging.getLogger(__name__)
+
+RETRY_S: Final = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
+MISSING_STREAM: Final = "the stream's row is missing"
+
+
+class Committer:
+    """Commits groups. Afterwards every append has a seq or an error, save those returned as skipped."""
+
+    def __init__(
+        self,
+        backend: Backend,
+        *,
+        clock_ms: Callable[[], int],
+        monotonic_s: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._backend = backend
+        self._clock_ms = clock_ms
+        self._monotonic_s = monotonic_s
+        self._sleep = sleep
+
+    def commit(self, group: Sequence[Append], *, skip_locked: bool = True) -> list[Append]:
+        """Returns the appends whose stream somebody else holds locked."""
+        attempt = 0
+        while True:
+            group = self._drop_expired(group)
+            if not group:
+                return []
+            try:
+                return self._write(group, skip_locked)
+            except (OperationalError, InterfaceError) as error:
+                # Whether it was committed may be unknown. The same ids again make it so, once.
+                logger.warning("journal: %d appends not committed: %s", len(group), error)
+                drop_broken_connection()
+                if attempt >= len(RETRY_S):
+                    self._fail(group, RpcError(UNAVAILABLE))
+                    return []
+                self._sleep(RETRY_S[attempt])
+                attempt += 1
+
+    def _drop_expired(self, group: Sequence[Append]) -> list[Append]:
+        """What its client has given up is not written any more: the client has sent it again, or will."""
+        now_s = self._monotonic_s()
+        kept = []
+        for append in group:
+            if append.expires_s < now_s:
+                append.error = RpcError(EXPIRED)
+            else:
+                kept.append(append)
+        return kept
+
+    def _write(self, group: list[Append], skip_locked: bool) -> list[Append]:
+        ts = self._clock_ms()
+        now = datetime.fromtimestamp(ts / 1000, UTC)
+        try:
+            skipped = self._backend.write(group, now, skip_locked=skip_locked)
+        except IntegrityError:
+            fresh = self._answer_repeated(group)
+            if len(fresh) == len(group):
+                return self._take_apart(group, skip_locked)
+            return self._write(fresh, skip_locked) if fresh else []
+        except (OperationalError, InterfaceError):
+            raise
+        except (DatabaseError, MissingStream, ValueError, OverflowError, RuntimeError) as error:
+            logger.warning("journal: a group of %d was refused: %r", len(group), error)
+            drop_broken_connection()
+            return self._take_apart(group, skip_locked, error)
+        for append in group:
+            append.ts = ts
+        return skipped
+
+    def _take_apart(
+        self, group: list[Append], skip_locked: bool, error: Exception | None = None
+    ) -> list[Append]:
+        """By halves, until only the offender is left; it gets a permanent error."""
+        if len(group) == 1:
+            if isinstance(error, MissingStream):
+                self._fail(group, RpcError(UNAVAILABLE, MISSING_STREAM))
+            else:
+                self._fail(group, RpcError(REJECTED))
+            return []
+        middle = len(group) // 2
+        return self._write(group[:middle], skip_locked) + self._write(group[middle:], skip_locked)
+
+    def _answer_repeated(self, group: Sequence[Append]) -> list[Append]:
+        """Gives appends whose message id is known their first answer; returns the others. A second one of the
+        same id within the group waits for the first, so it comes last and alone."""
+        rows = Entry.objects.filter(message_id__in={append.message_id for append in group}).values_list(
+            "message_id", "sender", "stream_id", "seq", "created_at"
+        )
+        known = {row[:3]: (row[3], to_ms(row[4])) for row in rows}
+        fresh: dict[tuple[str, str, int], Append] = {}
+        repeated: list[Append] = []
+        for append in group:
+            key = (append.message_id, append.sender, append.stream_id)
+            if key in known:
+                append.duplicate = True
+                append.seq, append.ts = known[key]
+            elif key in fresh:
+                repeated.append(append)
+            else:
+                fresh[key] = append
+        if repeated:
+            self._write(list(fresh.values()), skip_locked=False)
+            for append in repeated:
+                first = fresh[append.message_id, append.sender, append.stream_id]
+                append.duplicate = True
+                append.seq, append.ts, append.error = first.seq, first.ts, first.error
+            return []
+        return list(fresh.values())
+
+    def _fail(self, group: Sequence[Append], error: RpcError) -> None:
+        for append in group:
+            append.error = error

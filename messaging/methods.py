@@ -1,0 +1,57 @@
+"""Reading a stream (docs/contract.md 5: recovery)."""
+
+from typing import Annotated
+
+import msgspec
+
+from realtime.calls import Call
+from realtime.errors import NOT_IN_ROOM, RpcError
+from realtime.hub import PAGE_BYTES
+from realtime.methods import EntryItem, raw_entry
+from realtime.registry import DEFERRED, Deferred, method
+
+
+class ReadParams(msgspec.Struct, forbid_unknown_fields=True):
+    stream: Annotated[str, msgspec.Meta(min_length=1, max_length=80)]
+    after: Annotated[int, msgspec.Meta(ge=0)]
+
+
+class ReadResult(msgspec.Struct):
+    """`live`: everything up to now was read; from here on entries are pushed."""
+
+    entries: list[EntryItem]
+    epoch: str
+    head: int
+    live: bool
+
+
+class ReadPage(msgspec.Struct):
+    """`ReadResult` with the entries as spliced text."""
+
+    entries: list[msgspec.Raw]
+    epoch: str
+    head: int
+    live: bool
+
+
+@method("stream.read", params=ReadParams, result=ReadResult, rate="read")
+async def read(call: Call, params: ReadParams) -> Deferred:
+    """The entries of a joined stream after seq `after`, a page of at most 256 KiB. A stream that is not live
+    is read until a page says `live`: what a reconnect missed comes this way, in order and without gaps."""
+    session = call.logged_in()
+    subscription = session.subscriptions.get(params.stream)
+    if subscription is None:
+        raise RpcError(NOT_IN_ROOM)
+    stream = subscription.stream
+    page = await call.runtime.hub.page(stream, params.after, PAGE_BYTES)
+    live = not subscription.catching_up or page.last >= (stream.cursor or 0)
+    result = ReadPage(
+        entries=[raw_entry(text) for _, text in page.entries],
+        epoch=stream.epoch,
+        head=stream.cursor or 0,
+        live=live,
+    )
+    call.reply(result)
+    if live and subscription.catching_up and session.connection is call.connection:
+        call.runtime.hub.go_live(subscription)
+    return DEFERRED

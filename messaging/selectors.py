@@ -1,0 +1,155 @@
+"""Reads of the log. All run in the bridge's threads; times are ms since 1970."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final, Literal
+
+from django.db.models import Q
+
+from messaging.models import Entry, Stream
+from realtime.streams import StoredEntry, StreamHead, StreamKey
+
+BATCH: Final = 50
+KEYS_PER_QUERY: Final = 500
+
+_COLUMNS: Final = ("seq", "event", "sender", "message_id", "created_at", "body")
+
+
+@dataclass(frozen=True, slots=True)
+class FirstAnswer:
+    """What a message id was answered with when it was new."""
+
+    seq: int
+    ts: int
+    body: str
+
+
+def to_ms(moment: datetime) -> int:
+    """Rounded to the nearest ms, as a moment made of ms is not exact in binary."""
+    return round(moment.timestamp() * 1000)
+
+
+def from_ms(ms: int) -> datetime:
+    return datetime.fromtimestamp(ms / 1000, UTC)
+
+
+def find_streams(keys: Sequence[StreamKey]) -> dict[StreamKey, StreamHead]:
+    """The streams that have a row, by project and name."""
+    found = {}
+    for start in range(0, len(keys), KEYS_PER_QUERY):
+        by_project: dict[int, list[str]] = {}
+        for project, name in keys[start : start + KEYS_PER_QUERY]:
+            by_project.setdefault(project, []).append(name)
+        wanted = Q()
+        for project, names in by_project.items():
+            wanted |= Q(project_id=project, name__in=names)
+        rows = Stream.objects.filter(wanted).values_list("project_id", "name", "id", "epoch", "head")
+        for project, name, stream_id, epoch, head in rows:
+            found[project, name] = StreamHead(stream_id, epoch, head)
+    return found
+
+
+def stream_heads(ids: Sequence[int]) -> dict[int, StreamHead]:
+    heads = {}
+    for start in range(0, len(ids), KEYS_PER_QUERY):
+        part = ids[start : start + KEYS_PER_QUERY]
+        for stream_id, epoch, head in Stream.objects.filter(id__in=part).values_list("id", "epoch", "head"):
+            heads[stream_id] = StreamHead(stream_id, epoch, head)
+    return heads
+
+
+def read_entries(stream_id: int, after: int, max_bytes: int) -> list[StoredEntry]:
+    """Entries after seq `after`, ascending, as many as fit into `max_bytes`, at least one if there is one."""
+    entries: list[StoredEntry] = []
+    size = 0
+    while True:
+        rows = list(
+            Entry.objects.filter(stream_id=stream_id, seq__gt=after)
+            .order_by("seq")
+            .values_list(*_COLUMNS)[:BATCH]
+        )
+        for row in rows:
+            size += len(row[5]) + 200
+            if entries and size > max_bytes:
+                return entries
+            entries.append(_stored(*row))
+        if len(rows) < BATCH:
+            return entries
+        after = rows[-1][0]
+
+
+def _stored(
+    seq: int, event: str, sender: str, message_id: str, created_at: datetime, body: str
+) -> StoredEntry:
+    return StoredEntry(seq, event, sender, message_id, to_ms(created_at), body)
+
+
+def first_seq_since(stream_id: int, after: int, since_ms: int) -> int | None:
+    """The first seq after `after` whose entry is not older than `since_ms`; None if there is none.
+
+    Entries are in order of time, so that a search by halves over the seqs finds it in a few dozen look-ups
+    however long the stream is; an index by time would cost every append.
+    """
+    entries = Entry.objects.filter(stream_id=stream_id)
+    since = from_ms(since_ms)
+
+    def at_or_after(seq: int) -> tuple[int, datetime] | None:
+        return entries.filter(seq__gte=seq).order_by("seq").values_list("seq", "created_at").first()
+
+    first = at_or_after(after + 1)
+    if first is None or first[1] >= since:
+        return _existing(first)
+    last = entries.order_by("-seq").values_list("seq", "created_at").first()
+    if last is None or last[1] < since:
+        return None
+    low, high = first[0], last[0]  # the entry at low is too old, the one at high is not
+    while high - low > 1:
+        middle = (low + high) // 2
+        found = at_or_after(middle)  # retention may have deleted the one at middle
+        assert found is not None
+        if found[1] < since:
+            low = found[0]
+        else:
+            high = middle
+    return _existing(at_or_after(high))
+
+
+def _existing(found: tuple[int, datetime] | None) -> int | None:
+    return found[0] if found is not None else None
+
+
+def find_answer(
+    project_id: int, stream: str, sender: str, message_id: str
+) -> FirstAnswer | None:
+    """The entry a sender has already appended under this message id."""
+    row = (
+        Entry.objects.filter(
+            message_id=message_id, sender=sender, stream__project_id=project_id, stream__name=stream
+        )
+        .values_list("seq", "created_at", "body")
+        .first()
+    )
+    return FirstAnswer(row[0], to_ms(row[1]), row[2]) if row is not None else None
+
+
+def history(
+    project_id: int,
+    stream: str,
+    *,
+    events: Collection[str],
+    before: int | None,
+    after: int | None,
+    limit: int,
+    order: Literal["asc", "desc"],
+) -> tuple[list[StoredEntry], bool]:
+    """Entries of some events between two seqs, both exclusive; and whether there are more that way."""
+    rows = Entry.objects.filter(
+        stream__project_id=project_id, stream__name=stream, event__in=events
+    ).order_by("seq" if order == "asc" else "-seq")
+    if before is not None:
+        rows = rows.filter(seq__lt=before)
+    if after is not None:
+        rows = rows.filter(seq__gt=after)
+    found = list(rows.values_list(*_COLUMNS)[: limit + 1])
+    return [_stored(*row) for row in found[:limit]], len(found) > limit

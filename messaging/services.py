@@ -1,0 +1,129 @@
+"""Writes of the log by services: one transaction each, in the bridge's threads or in commands.
+
+Messages go by the journal instead (`messaging.journal`), which commits them in groups.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Final
+
+from django.db import IntegrityError, transaction
+from django.db.models import F
+
+from messaging.models import Entry, Stream, make_epoch
+from messaging.selectors import to_ms
+from projects.models import Project
+from realtime import bridge
+from realtime.errors import LIMIT_EXCEEDED, RpcError
+from realtime.streams import StoredEntry, StreamHead, StreamKey
+
+PURGE_BATCH: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """An entry that a service has appended, for whoever publishes it."""
+
+    key: StreamKey
+    head: StreamHead
+    entry: StoredEntry
+
+
+_publishers: list[Callable[[object, Committed], None]] = []
+
+
+def on_committed(publisher: Callable[[object, Committed], None]) -> None:
+    """Registers who is told of entries after their commit, with the runtime in whose thread it ran."""
+    _publishers.append(publisher)
+
+
+@transaction.atomic
+def ensure_stream(*, project_id: int, name: str, creator: str, now: datetime) -> StreamHead:
+    """The stream's row, made if it is new and the quotas allow it.
+
+    Raises RpcError `limit_exceeded` when the project's quota or the creator's of the day is used up.
+    """
+    stream = Stream.objects.filter(project_id=project_id, name=name).first()
+    if stream is None:
+        stream = _create_stream(project_id, name, creator, now)
+    return StreamHead(stream.pk, stream.epoch, stream.head)
+
+
+def _create_stream(project_id: int, name: str, creator: str, now: datetime) -> Stream:
+    project = Project.objects.only("user_stream_quota").get(pk=project_id)
+    made_today = Stream.objects.filter(
+        project_id=project_id, created_by=creator, created_at__gte=now - timedelta(days=1)
+    )
+    if made_today.count() >= project.user_stream_quota:
+        raise RpcError(LIMIT_EXCEEDED, "You have written into too many new rooms today.")
+    try:
+        with transaction.atomic():
+            stream = Stream.objects.create(
+                project_id=project_id, name=name, created_by=creator, created_at=now
+            )
+            counted = Project.objects.filter(
+                pk=project_id, stream_count__lt=F("stream_quota")
+            ).update(stream_count=F("stream_count") + 1)
+            if not counted:
+                raise RpcError(LIMIT_EXCEEDED, "The project's quota of rooms is used up.")
+    except IntegrityError:  # another process was first
+        stream = Stream.objects.get(project_id=project_id, name=name)
+    return stream
+
+
+def append_entry(
+    *, stream_id: int, event: str, sender: str, message_id: str, body: str, now: datetime
+) -> int:
+    """Appends one entry inside the caller's transaction, as its last act before the commit: from here on the
+    stream's head is locked. Returns the seq; the entry is published after the commit.
+
+    Raises IntegrityError when the sender has used the message id in this stream before.
+    """
+    assert transaction.get_connection().in_atomic_block
+    stream = Stream.objects.select_for_update().get(pk=stream_id)
+    stream.head += 1
+    stream.save(update_fields=["head"])
+    Entry.objects.create(
+        stream=stream,
+        seq=stream.head,
+        sender=sender,
+        message_id=message_id,
+        event=event,
+        body=body,
+        created_at=now,
+    )
+    committed = Committed(
+        key=(stream.project_id, stream.name),
+        head=StreamHead(stream.pk, stream.epoch, stream.head),
+        entry=StoredEntry(stream.head, event, sender, message_id, to_ms(now), body),
+    )
+    transaction.on_commit(partial(_tell, bridge.origin(), committed))
+    return stream.head
+
+
+def _tell(runtime: object, committed: Committed) -> None:
+    for publisher in _publishers:
+        publisher(runtime, committed)
+
+
+def purge_entries(*, project_id: int, before: datetime, batch: int = PURGE_BATCH) -> int:
+    """Deletes a batch of a project's entries from before a time, the oldest of each stream first. Returns how
+    many; the caller repeats until 0, so that no transaction is long."""
+    ids = list(
+        Entry.objects.filter(stream__project_id=project_id, created_at__lt=before)
+        .order_by("pk")
+        .values_list("pk", flat=True)[:batch]
+    )
+    return Entry.objects.filter(pk__in=ids).delete()[0] if ids else 0
+
+
+def renew_epochs(*, project_id: int | None = None) -> int:
+    """After a restore from a backup: gives every stream another epoch, so that no client believes a cursor of
+    the lost time. Returns how many."""
+    streams = Stream.objects.all() if project_id is None else Stream.objects.filter(project_id=project_id)
+    renewed = 0
+    for pk in streams.values_list("pk", flat=True).iterator(chunk_size=PURGE_BATCH):
+        renewed += Stream.objects.filter(pk=pk).update(epoch=make_epoch())
+    return renewed
