@@ -1,0 +1,1 @@
+"""What Rostrum is compared with."""
