@@ -31,3 +31,4 @@ class ManifestStorage(CompressedManifestStaticFilesStorage):  # type: ignore[mis
     """Names with a hash of the content, also inside the `import` lines of ES modules."""
 
     support_js_module_import_aggregation = True
+    max_post_process_passes = 20  # one for each level of modules that import modules

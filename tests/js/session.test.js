@@ -1,0 +1,243 @@
+import assert from "node:assert/strict";
+import { beforeEach, test } from "node:test";
+
+import { Session } from "../../static/rtm/session.js";
+import { FakeRuntime } from "./support/fake_runtime.js";
+import { FakeServer, rpcError } from "./support/fake_server.js";
+
+/** @type {FakeRuntime} */
+let runtime;
+/** @type {FakeServer} */
+let server;
+/** @type {Session} */
+let session;
+/** @type {string[]} */
+let states;
+
+beforeEach(() => {
+  runtime = new FakeRuntime();
+  server = new FakeServer(runtime);
+  session = new Session({ url: "ws://here/rtm/ws", app: "0".repeat(32), uid: "me", runtime });
+  states = [];
+  session.on("state", (state, reason) => states.push(`${state}/${reason}`));
+});
+
+async function login() {
+  const promise = session.login();
+  await runtime.advance(50);
+  await promise;
+}
+
+/** Settles with the error's name, or "done". @param {Promise<any>} promise */
+const outcome = (promise) => promise.then(() => "done", (error) => error.name);
+
+test("login: CONNECTING, then CONNECTED, with a token, no session, and who we are", async () => {
+  await login();
+  assert.deepEqual(states, ["CONNECTING/LOGIN", "CONNECTED/LOGIN_SUCCESS"]);
+  const [params] = server.paramsOf("session.login");
+  assert.deepEqual(
+    { ...params, client: undefined },
+    { app: "0".repeat(32), uid: "me", token: null, streams: {}, client: undefined },
+  );
+  assert.deepEqual(params.client.capabilities, []);
+});
+
+test("login: the server out of reach is tried again for 12 s, never given up sooner", async () => {
+  server.isDown = true;
+  const promise = outcome(session.login());
+  await runtime.advance(11_999);
+  assert.deepEqual(states, ["CONNECTING/LOGIN"]);
+  assert.ok(runtime.sockets.length > 2);
+  await runtime.advance(1);
+  assert.equal(await promise, "timeout");
+  assert.deepEqual(states, ["CONNECTING/LOGIN", "DISCONNECTED/LOGIN_TIMEOUT"]);
+  await runtime.advance(60_000);
+  assert.equal(runtime.pendingTimers, 0);
+});
+
+test("login: a refusal is told at once; one that passes is waited out", async () => {
+  server.refuseNext("session.login", rpcError(4, "invalid_app_id"));
+  const promise = outcome(session.login());
+  await runtime.advance(50);
+  assert.equal(await promise, "invalid_app_id");
+  assert.equal(session.state, "DISCONNECTED");
+
+  server.refuseNext("session.login", rpcError(3, "too_often", true, { retry_after_ms: 400 }));
+  const again = outcome(session.login());
+  await runtime.advance(300);
+  assert.equal(session.state, "CONNECTING");
+  await runtime.advance(200);
+  assert.equal(await again, "done");
+});
+
+test("login: twice is refused, and a logout ends the first", async () => {
+  server.isDown = true;
+  const first = outcome(session.login());
+  assert.equal(await outcome(session.login()), "already_logged_in");
+  await session.logout();
+  assert.equal(await first, "aborted");
+  assert.equal(states.at(-1), "DISCONNECTED/LOGOUT");
+});
+
+test("reconnect: for ever, with back-off, and it resumes with its session", async () => {
+  await login();
+  const id = session.sessionId;
+  server.isDown = true;
+  server.cutAll();
+  await runtime.advance(10);
+  assert.equal(states.at(-1), "RECONNECTING/INTERRUPTED");
+  await runtime.advance(3_600_000);
+  const attempts = runtime.sockets.length;
+  assert.ok(attempts > 100 && attempts < 1000, `${attempts} attempts in an hour`);
+  server.isDown = false;
+  await runtime.advance(15_000);
+  assert.equal(states.at(-1), "CONNECTED/LOGIN_SUCCESS");
+  assert.deepEqual(states.length, 4);
+  assert.equal(server.paramsOf("session.login").at(-1).session, id);
+});
+
+test("reconnect: a silent network is noticed after 4 s", async () => {
+  await login();
+  server.isSilent = true;
+  await runtime.advance(3900);
+  assert.equal(session.state, "CONNECTED");
+  await runtime.advance(200);
+  assert.equal(session.state, "RECONNECTING");
+});
+
+test("reconnect: after a restart the server's own delay is kept", async () => {
+  await login();
+  server.close("me", { code: 1012, name: "server_restart", reconnect: true, delay_ms: 2500 });
+  const sockets = runtime.sockets.length;
+  await runtime.advance(2499);
+  assert.equal(runtime.sockets.length, sockets);
+  await runtime.advance(50);
+  assert.equal(session.state, "CONNECTED");
+});
+
+test("reconnect: what broke off at once does not start the back-off anew", async () => {
+  runtime.dice = 1;
+  await login();
+  for (const expectedMs of [500, 1000, 2000]) {
+    server.cutAll();
+    const sockets = runtime.sockets.length;
+    await runtime.advance(expectedMs - 1);
+    assert.equal(runtime.sockets.length, sockets);
+    await runtime.advance(51);
+    assert.equal(session.state, "CONNECTED");
+  }
+  await runtime.advance(6000);
+  server.cutAll();
+  await runtime.advance(550);
+  assert.equal(session.state, "CONNECTED");
+});
+
+test("reconnect: a session that the server has forgotten is not asked for again", async () => {
+  await login();
+  server.close("me", { code: 4008, name: "session_lost", reconnect: true });
+  await runtime.advance(1000);
+  assert.equal(session.state, "CONNECTED");
+  assert.equal("session" in server.paramsOf("session.login").at(-1), false);
+});
+
+for (const [code, name, reason] of /** @type {[number, string, string][]} */ ([
+  [4003, "remote_login", "REMOTE_LOGIN"],
+  [4010, "superseded", "REMOTE_LOGIN"],
+  [4001, "kicked", "BANNED_BY_SERVER"],
+  [4002, "banned", "BANNED_BY_SERVER"],
+  [4007, "protocol_error", "INTERRUPTED"],
+])) {
+  test(`aborted: ${name} ends it, and every call fails until a logout`, async () => {
+    await login();
+    server.close("me", { code, name, reconnect: false });
+    await runtime.advance(60_000);
+    assert.equal(states.at(-1), `ABORTED/${reason}`);
+    assert.equal(session.ending?.name, name);
+    assert.equal(await outcome(session.call("room.members", {})), "not_connected");
+    assert.equal(await outcome(session.login()), "already_logged_in");
+    await session.logout();
+    await login();
+    assert.equal(session.state, "CONNECTED");
+  });
+}
+
+test("token: one that ran out is waited for, without an attempt, and a new one goes on", async () => {
+  await login();
+  server.close("me", { code: 4004, name: "token_expired", reconnect: false });
+  await runtime.advance(60_000);
+  session.wake();
+  await runtime.advance(1000);
+  assert.equal(states.at(-1), "RECONNECTING/TOKEN_EXPIRED");
+  assert.equal(runtime.sockets.length, 1);
+  session.renew("new");
+  await runtime.advance(50);
+  assert.equal(session.state, "CONNECTED");
+  assert.equal(server.paramsOf("session.login").at(-1).token, "new");
+});
+
+test("wake: does not wait for the back-off, and looks after a connection that may be dead", async () => {
+  runtime.dice = 1;
+  await login();
+  server.isDown = true;
+  server.cutAll();
+  await runtime.advance(20_000);
+  server.isDown = false;
+  session.wake();
+  await runtime.advance(50);
+  assert.equal(session.state, "CONNECTED");
+  await runtime.advance(2000);
+  session.wake();
+  await runtime.advance(10);
+  assert.equal(server.requests.at(-1)?.method, "session.ping");
+});
+
+test("a call under way survives a lost connection, one made without a connection waits for it", async () => {
+  await login();
+  server.cutNext("room.members");
+  const first = session.call("room.members", { room: "math" });
+  await runtime.advance(20);
+  assert.equal(session.state, "RECONNECTING");
+  const second = session.call("room.members", { room: "art" });
+  await runtime.advance(1000);
+  assert.deepEqual(await first, { members: [], total: 0 });
+  assert.deepEqual(await second, { members: [], total: 0 });
+});
+
+test("a call settles in its time, with or without a connection", async () => {
+  await login();
+  server.isDown = true;
+  server.cutAll();
+  const promise = outcome(session.call("room.members", { room: "math" }, 5000));
+  await runtime.advance(5000);
+  assert.equal(await promise, "timeout");
+});
+
+test("logout: is told to the server, then nothing runs any more", async () => {
+  await login();
+  const promise = session.logout();
+  assert.equal(states.at(-1), "DISCONNECTED/LOGOUT");
+  await runtime.advance(50);
+  await promise;
+  assert.equal(server.logins.size, 0);
+  assert.ok(runtime.socket.isClosed);
+  assert.equal(runtime.pendingTimers, 0);
+});
+
+test("logout: while the network is dead it takes 3 s and does not fail", async () => {
+  await login();
+  server.isSilent = true;
+  const promise = outcome(session.logout());
+  await runtime.advance(3000);
+  assert.equal(await promise, "done");
+});
+
+test("a listener that logs out when it hears CONNECTED is left alone", async () => {
+  session.on("state", (state) => {
+    if (state === "CONNECTED") void session.logout();
+  });
+  const promise = session.login();
+  await runtime.advance(5000);
+  await promise;
+  assert.equal(session.state, "DISCONNECTED");
+  assert.equal(runtime.pendingTimers, 0);
+});
