@@ -31,30 +31,28 @@ class WriteGate:
 
     def set(self) -> None:
         self._open = True
-        if not self._waiting:
-            self.free = True
-            return
-        for waiter in self._waiting:
-            if not waiter.done():
-                waiter.set_result(None)
+        self._pass_on()
 
     async def wait(self) -> None:
-        """Returns at once while open; else suspends until `set`. Those who wait go on in their order."""
+        """Returns at once while open and nobody waits; else suspends. Those who wait go on one by one, in order."""
         if self._open and not self._waiting:
             return
-        waiter = asyncio.get_running_loop().create_future()
+        turn = asyncio.get_running_loop().create_future()
         if self._waiting is None:
             self._waiting = []
-        self._waiting.append(waiter)
-        if self._open:  # others were woken and have not run yet: behind them
-            waiter.set_result(None)
+        self._waiting.append(turn)  # if the gate is open, somebody before us was woken and passes it on
         try:
-            await waiter
+            await turn
         finally:
-            self._waiting.remove(waiter)
-            if not self._waiting:
-                self._waiting = None
-                self.free = self._open
+            self._waiting.remove(turn)
+            self._pass_on()
+
+    def _pass_on(self) -> None:
+        if not self._waiting:
+            self._waiting = None
+            self.free = self._open
+        elif self._open and not self._waiting[0].done():
+            self._waiting[0].set_result(None)
 
 
 class MessageQueue:

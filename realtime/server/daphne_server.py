@@ -12,6 +12,7 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
+from autobahn.util import encode_truncate
 from daphne.server import Server
 from daphne.ws_protocol import WebSocketProtocol
 from twisted.internet import reactor as installed_reactor
@@ -30,6 +31,20 @@ from realtime.server.lifecycle import (
 )
 
 reactor: Any = installed_reactor
+
+
+class ClosingProtocol(WebSocketProtocol):  # type: ignore[misc]
+    """Closes with any code and reason the application says: Daphne knows no reasons, and no 1009 or 1012."""
+
+    def handle_reply(self, message: dict[str, Any]) -> None:
+        if message["type"] == "websocket.close" and self.state != self.STATE_CONNECTING:
+            self.close(message.get("code", 1000), message.get("reason") or "")
+        else:
+            super().handle_reply(message)
+
+    def close(self, code: int, reason: str = "") -> None:
+        """Does nothing on a connection that is closing or closed."""
+        self.sendCloseFrame(code=code, reasonUtf8=encode_truncate(reason, 123), isReply=False)
 
 
 class DrainingDaphne(Server):  # type: ignore[misc]
@@ -72,10 +87,12 @@ class DrainingDaphne(Server):  # type: ignore[misc]
 
     def _adopt(self) -> None:
         """Daphne calls it when its factories are made, just before the reactor runs."""
+        self.ws_factory.protocol = ClosingProtocol
         # A frame that is refused is answered with a close code, as on uvicorn, not by a dropped connection.
         self.ws_factory.setProtocolOptions(failByDrop=False)
         listener = self._listener
         self._port = reactor.adoptStreamPort(listener.fileno(), listener.family, self.http_factory)
+        listener.close()  # the reactor has its own copy
         reactor.callWhenRunning(self._on_ready)
 
     def kill_all_applications(self) -> "Deferred[None]":
@@ -87,8 +104,8 @@ class DrainingDaphne(Server):  # type: ignore[misc]
         await maybeDeferred(self._port.stopListening).asFuture(asyncio.get_running_loop())
         await within(DRAIN_LIMIT_S, self._lifecycle.drain, "the drain")
         for protocol in list(self.connections):
-            if isinstance(protocol, WebSocketProtocol) and protocol.state == protocol.STATE_OPEN:
-                protocol.serverClose(code=1012)
+            if isinstance(protocol, ClosingProtocol) and protocol.state == protocol.STATE_OPEN:
+                protocol.close(1012)
         await self._end_applications()
         await within(SHUTDOWN_LIMIT_S, self._lifecycle.shutdown, "the shutdown")
 

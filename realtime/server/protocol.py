@@ -30,6 +30,7 @@ from websockets.protocol import State
 from websockets.speedups import apply_mask
 
 from realtime.server.buffers import MessageQueue, WriteGate
+from realtime.server.headers import shared_headers
 
 FRAME_EXTENSION: Final = "rostrum.frame"
 
@@ -138,6 +139,7 @@ class FramePassingProtocol(WebSocketsSansIOProtocol):
             extensions: dict[Any, Any] = self.scope["extensions"] or {}
             extensions[FRAME_EXTENSION] = {"write": self.write_frame, "abort": self.abort}
             self.scope["extensions"] = extensions
+            self.scope["headers"] = shared_headers(self.scope["headers"])
 
     def start_keepalive(self) -> None:
         """The handshake is complete: lets go of what it needed. (The scope would be a reference cycle too.)"""
@@ -172,7 +174,7 @@ class FramePassingProtocol(WebSocketsSansIOProtocol):
         """Closes for what the client did wrong.
 
         The socket is not closed at once: with unread bytes in it, the kernel would answer with a reset, and
-        the client would see that instead of the close frame.
+        some systems would show the client that instead of the close frame.
         """
         close = self.conn.close_sent
         if close is None:  # nothing was accepted yet

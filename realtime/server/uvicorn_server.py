@@ -50,6 +50,7 @@ def uvicorn_config(application: Any, *, stock: bool) -> uvicorn.Config:
     """
     return uvicorn.Config(
         application,
+        interface="asgi3",
         loop="uvloop",
         http="httptools" if stock else UpgradingHttpProtocol,
         ws="websockets-sansio" if stock else FramePassingProtocol,

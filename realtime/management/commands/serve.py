@@ -64,11 +64,11 @@ class Command(BaseCommand):
             listener, on_ready = adopt(worker)
             serve(listener, on_ready, server=server, stock=stock, patient=True)
             return
-        check(workers, server=server, stock=stock)
+        check(port, workers, server=server, stock=stock)
         raise_file_limit()
         try:
             listener = open_listener(host, port)
-        except (OSError, OverflowError) as error:
+        except OSError as error:
             raise CommandError(f"Cannot listen on {host} port {port}: {error}") from None
         address = url_of(listener)
 
@@ -82,8 +82,10 @@ class Command(BaseCommand):
             sys.exit(asyncio.run(supervise(workers, listener, announce)))
 
 
-def check(workers: int, *, server: str, stock: bool) -> None:
+def check(port: int, workers: int, *, server: str, stock: bool) -> None:
     """CommandError for what cannot work."""
+    if not 0 <= port <= 65535:
+        raise CommandError(f"A port is 0 to 65535, not {port}.")
     if server not in ("uvicorn", "daphne"):
         raise CommandError(f"SERVER is uvicorn or daphne, not {server!r}.")
     if stock and server != "uvicorn":
