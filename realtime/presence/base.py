@@ -223,9 +223,9 @@ class PresenceStore(ABC):
 
     @abstractmethod
     async def renew(self) -> Renewal:
-        """Renews this node's lease and tells which of its sessions were taken away. Evictions are kept
-        until they have been handed over, so one may come twice; generations tell. Act on them first, then,
-        if `lost`, call `restore`, also with nothing to name."""
+        """Renews this node's lease and tells which of its sessions were taken away. Evictions are kept until
+        they have been handed over, so one may come twice; generations tell. Act on them first, then, if `lost`,
+        call `restore`, also with nothing to name. May be called at any time, as after PresenceUnavailable."""
 
     @abstractmethod
     async def restore(self, records: Iterable[SessionRecord]) -> list[tuple[int, str]]:

@@ -89,8 +89,9 @@ class ScriptCalls:
                 except Exception as error:  # whatever it is, nobody may wait for ever
                     batch += self._waiting
                     self._waiting = []
-                    await self._disconnect()
                     answers = [error] * len(batch)
+                if any(isinstance(answer, Exception) for answer in answers):
+                    await self._disconnect()  # the next call may find another server under the address
                 for call, answer in zip(batch, answers, strict=True):
                     self._answer(call, answer)
         finally:

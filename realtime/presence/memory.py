@@ -44,7 +44,6 @@ class MemoryPresence(PresenceStore):
         if not lease.held and lease in self._state.leases:
             self._state.leases.remove(lease)
         lease.renewed_ms = min(lease.renewed_ms, self._state.clock() - self._timing.lease_renew_ms)
-        self._state.evictions.pop(lease.node, None)
 
     async def epoch(self) -> str:
         return self._state.ensure_life(self._timing.grace_ms)
@@ -234,7 +233,7 @@ class MemoryPresence(PresenceStore):
         while gone and gone[0][0] <= gone_until_ms and len(removed) < limit:
             gone_ms, _, session = heapq.heappop(gone)
             if session.gone_ms == gone_ms and state.sessions.get(session.key) is session:
-                if session.lease.node != self._lease.node and self._is_live(session.lease, now_ms):
+                if session.lease.node != self._lease.node:
                     state.evict(session, "removed", now_ms)
                 removed.append(Removed(*session.key, session.generation, state.drop(session)))
         for lease in list(state.leases):

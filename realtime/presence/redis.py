@@ -56,6 +56,8 @@ class RedisPresence(PresenceStore):
         self._node = ""
         self._lease = ""
         self._next_lease = ""
+        self._turn = asyncio.Lock()
+        """Renewals and restores come one after the other."""
         self._restoring = False
         self._handed_over: list[str] = []
         self._writes = 0
@@ -88,8 +90,8 @@ class RedisPresence(PresenceStore):
     async def renew(self) -> Renewal:
         if not self._lease:
             raise PresenceUnavailable("the store is not open")
-        failed, self._calls.failed = self._calls.failed, False
-        try:
+        async with self._turn:
+            failed, self._calls.failed = self._calls.failed, False
             lost, found = await self._calls.submit(
                 "renew",
                 self._lease,
@@ -99,30 +101,28 @@ class RedisPresence(PresenceStore):
                 EVICTIONS_LIMIT,
                 *self._handed_over,
             )
-        except BaseException:
-            self._calls.failed = True
-            raise
-        if lost:
-            self._lease, self._next_lease = self._next_lease, _new_lease(self._node)
-            self._restoring = True
-        self._handed_over = found
-        return Renewal(lost == 1, tuple(_eviction(text) for text in found))
+            if lost:
+                self._lease, self._next_lease = self._next_lease, _new_lease(self._node)
+                self._restoring = True
+            self._handed_over = found
+            return Renewal(lost == 1, tuple(_eviction(text) for text in found))
 
     async def restore(self, records: Iterable[SessionRecord]) -> list[tuple[int, str]]:
         remaining = iter(records)
         rejected: list[tuple[int, str]] = []
-        try:
-            while True:
-                batch, call = await self._restore_batch(remaining)
-                status, *places = await call
-                self._is_current(status)
-                rejected += [(batch[place].project, batch[place].uid) for place in places]
-                if len(batch) < RESTORE_BATCH:
-                    break
-        except BaseException:
-            self._calls.failed = True
-            raise
-        self._restoring = False
+        async with self._turn:
+            try:
+                while True:
+                    batch, call = await self._restore_batch(remaining)
+                    status, *places = await call
+                    self._is_current(status)
+                    rejected += [(batch[place].project, batch[place].uid) for place in places]
+                    if len(batch) < RESTORE_BATCH:
+                        break
+            except BaseException:
+                self._calls.failed = True
+                raise
+            self._restoring = False
         return rejected
 
     async def _restore_batch(

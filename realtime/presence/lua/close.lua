@@ -5,5 +5,4 @@ if redis.call('EXISTS', held_key(lease)) == 0 then
 else
   redis.call('ZADD', LEASES, 'XX', 'LT', now_ms() - LEASE_RENEW_MS, lease)
 end
-redis.call('DEL', evictions_key(node_of(lease)))
 return OK

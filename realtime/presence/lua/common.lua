@@ -7,7 +7,7 @@
 --   evictions:<node> set of "<project>:<generation>:<reason>:<uid>"; expires
 --   {<project>}:user:<uid>    hash: session, generation, lease, since, levels, levels_at, gone
 --   {<project>}:rooms:<uid>   set of rooms
---   {<project>}:room:<room>   sorted set: uid -> when it joined
+--   {<project>}:room:<room>   sorted set: uid -> when it joined, or later: no two alike, so that they are in order
 --   {<project>}:logins:<uid>  "<last generation> <last login but one, 0: none> <last login>"; expires
 --
 -- Answers begin with one of these:
@@ -56,6 +56,13 @@ end
 local function hold(project, uid, from, to)
   if from then redis.call('SREM', held_key(from), project .. ':' .. uid) end
   if to then redis.call('SADD', held_key(to), project .. ':' .. uid) end
+end
+
+local function enter(project, uid, room, now)
+  local key = room_key(project, room)
+  local last = redis.call('ZREVRANGE', key, 0, 0, 'WITHSCORES')[2]
+  redis.call('SADD', rooms_key(project, uid), room)
+  redis.call('ZADD', key, 'NX', last and math.max(now, last + 1) or now, uid)
 end
 
 -- Removes the session and returns the rooms it was in.

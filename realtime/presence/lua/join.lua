@@ -2,8 +2,5 @@
 local lease, project, uid, generation, room = unpack(ARGV)
 local now = now_ms()
 local status = check(project, uid, generation, lease, now)
-if status == OK then
-  redis.call('SADD', rooms_key(project, uid), room)
-  redis.call('ZADD', room_key(project, room), 'NX', now, uid)
-end
+if status == OK then enter(project, uid, room, now) end
 return status

@@ -11,7 +11,7 @@ local function remove(member, tell)
   local project, uid = string.match(member, '^(%d+):(.*)$')
   local stored = redis.call('HMGET', user_key(project, uid), 'generation', 'lease')
   local generation, stored_lease = unpack(stored)
-  if tell and node_of(stored_lease) ~= node_of(lease) and is_live(stored_lease, now) then
+  if tell and node_of(stored_lease) ~= node_of(lease) then
     evict(project, uid, generation, stored_lease, 'removed')
   end
   local rooms = drop(project, uid, stored_lease)

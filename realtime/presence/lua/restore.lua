@@ -28,10 +28,7 @@ local function restore(project, uid, session, generation, since, rooms, silent, 
       redis.call('ZREM', room_key(project, room), uid)
     end
   end
-  for _, room in ipairs(rooms) do
-    redis.call('SADD', rooms_key(project, uid), room)
-    redis.call('ZADD', room_key(project, room), 'NX', now, uid)
-  end
+  for _, room in ipairs(rooms) do enter(project, uid, room, now) end
 
   redis.call('HSET', user, 'session', session, 'generation', generation, 'lease', lease, 'since', since,
     'levels', levels, 'levels_at', now - math.max(silent, 0))

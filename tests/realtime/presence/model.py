@@ -215,6 +215,6 @@ class Model:
             if gone or dead:
                 self.sessions.remove(session)
                 removed.append(Removed(session.project, session.uid, session.generation, tuple(session.rooms)))
-                if gone and session.lease.node != node and self.is_live(session.lease):
+                if gone and session.lease.node != node:
                     self.evict(session, "removed")
         return removed

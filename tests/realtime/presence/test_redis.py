@@ -192,7 +192,7 @@ async def test_rule_leases_a_server_that_hangs_ends_calls_in_bounded_time(own_se
             async with asyncio.timeout(10):
                 answers = await asyncio.gather(
                     store.leave(1, "ann", outcome.generation, "maths"),
-                    *[store.login(1, f"u{number}", None, "s") for number in range(1_000)],
+                    *[store.login(1, f"u{number}", None, "s") for number in range(3_000)],
                     return_exceptions=True,
                 )
         finally:
@@ -209,8 +209,10 @@ async def test_rule_leases_a_server_that_hangs_ends_calls_in_bounded_time(own_se
 def read_only(client: Any) -> Iterator[None]:
     """The server refuses writes, as a replica does that was a primary before. Port 1 is nobody's."""
     client.execute_command("REPLICAOF", "127.0.0.1", "1")
-    yield
-    client.execute_command("REPLICAOF", "NO", "ONE")
+    try:
+        yield
+    finally:
+        client.execute_command("REPLICAOF", "NO", "ONE")
 
 
 async def test_rule_leases_a_session_whose_removal_failed_goes_with_the_old_lease(
@@ -246,6 +248,27 @@ async def test_rule_leases_a_write_that_comes_after_the_lease_it_was_made_under_
         assert await store.counts(1, ["maths"]) == [0]
 
 
+async def test_a_server_that_answers_slowly_ends_calls_in_bounded_time() -> None:
+    left = asyncio.Event()
+
+    async def drip(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            while not writer.is_closing():
+                writer.write(b"+OK\r\n")
+                await writer.drain()
+                await asyncio.sleep(0.1)
+        left.set()
+
+    async with await asyncio.start_server(drip, "127.0.0.1", 0) as dripping, asyncio.timeout(10):
+        port = dripping.sockets[0].getsockname()[1]
+        store = RedisPresence(f"redis://127.0.0.1:{port}/0")
+        calls = [store.members(1, "maths", 10) for _ in range(200)]
+        answers = await asyncio.gather(*calls, return_exceptions=True)
+        assert {type(answer) for answer in answers} == {PresenceUnavailable}
+        await left.wait()
+        await store.close()
+
+
 async def test_rule_leases_a_renewal_whose_answer_is_lost_is_told_again(client: Any, server: PrivateRedis) -> None:
     async with opened(server, timing=FAST) as store:
         outcome = await log_in(store)
@@ -257,6 +280,19 @@ async def test_rule_leases_a_renewal_whose_answer_is_lost_is_told_again(client: 
             await renewal
         assert (await store.renew()).lost
         assert await store.restore([record(outcome)]) == []
+
+
+async def test_a_server_that_refuses_to_write_is_left_for_whoever_answers_next(
+    client: Any, server: PrivateRedis
+) -> None:
+    """After a failover the address may lead to another server, while the old one keeps its connections."""
+    async with opened(server) as store:
+        outcome = await log_in(store)
+        with read_only(client), pytest.raises(PresenceUnavailable):
+            await store.join(1, "ann", outcome.generation, "maths")
+        before = client.info("stats")["total_connections_received"]
+        await store.renew()
+        assert client.info("stats")["total_connections_received"] == before + 1
 
 
 async def test_the_servers_refusal_is_an_outage(client: Any, server: PrivateRedis) -> None:
@@ -292,10 +328,11 @@ async def test_a_login_that_is_cancelled_is_gone_from_the_start(server: PrivateR
         login.cancel()
         with pytest.raises(asyncio.CancelledError):
             await login
-        while await seen(store) != "UNREACHABLE a":
-            await store.renew()
-        while not await store.reap(10):
-            await store.renew()
+        async with asyncio.timeout(20):
+            while await seen(store) != "UNREACHABLE a":
+                await store.renew()
+            while not await store.reap(10):
+                await store.renew()
         assert await seen(store) == "OFFLINE"
 
 
@@ -339,6 +376,53 @@ async def test_rule_leases_a_restore_never_writes_back_what_a_call_has_just_chan
             expected = {0: "OFFLINE", 3: "UNREACHABLE a"}.get(how, "ONLINE a")
             assert await seen(store, uid) == expected
         assert await store.counts(1, ["maths", "music"]) == [500, 250]
+
+
+async def test_a_restore_is_not_kept_waiting_by_writes(server: PrivateRedis) -> None:
+    async with opened(server) as store:
+        outcome = await log_in(store)
+        restored = asyncio.Event()
+
+        async def keep_writing() -> None:
+            while not restored.is_set():
+                assert await store.set_here(1, "ann", outcome.generation)
+
+        async with asyncio.timeout(20), asyncio.TaskGroup() as group:
+            for _ in range(20):
+                group.create_task(keep_writing())
+            await asyncio.sleep(0)
+            assert await store.restore([record(outcome)]) == []
+            restored.set()
+
+
+async def test_rule_leases_a_restore_that_breaks_off_is_asked_for_again(server: PrivateRedis) -> None:
+    async with opened(server) as store:
+        outcome = await log_in(store)
+        with pytest.raises(ZeroDivisionError):
+            await store.restore(record(outcome, f"u{1 // number}") for number in (1, 0))
+        assert (await store.renew()).lost
+        assert await store.restore([record(outcome)]) == []
+        assert not (await store.renew()).lost
+
+
+async def test_rule_leases_of_two_renewals_at_once_one_says_lost(client: Any, server: PrivateRedis) -> None:
+    async with opened(server) as store:
+        outcome = await log_in(store)
+        client.flushall()
+        renewals = await asyncio.gather(store.renew(), store.renew())
+        assert [renewal.lost for renewal in renewals] == [True, False]
+        assert await store.restore([record(outcome)]) == []
+        assert await store.join(1, "ann", outcome.generation, "maths")
+
+
+async def test_rule_leases_a_renewal_waits_for_the_restore_under_way(client: Any, server: PrivateRedis) -> None:
+    async with opened(server) as store:
+        outcome = await log_in(store)
+        with read_only(client), pytest.raises(PresenceUnavailable):
+            await store.join(1, "ann", outcome.generation, "maths")
+        records = [record(outcome, f"u{number}") for number in range(1_000)]
+        rejected, renewal = await asyncio.gather(store.restore(records), store.renew())
+        assert (rejected, renewal.lost) == ([], True)
 
 
 def _fields(known: SessionRecord) -> dict[str, Any]:

@@ -146,8 +146,8 @@ async def test_a_node_that_stops_leaves_its_users_30_s_to_come_back_elsewhere(pr
     await presence.live(4_000, alive)
     assert await seen(alive) == "ONLINE stopped"
     assert (await log_in(alive, "bob")).rooms == ("maths",)
-    after_ms = 4_000 + await removal_ms(presence, alive, within_ms=31_000)
-    assert 30_000 <= after_ms <= 35_000
+    after_ms = 4_000 + await removal_ms(presence, alive, within_ms=27_000)
+    assert after_ms >= 30_000
     assert await alive.members(1, "maths", 10) == ["bob"]
 
 
@@ -156,7 +156,10 @@ async def test_nothing_is_kept_of_what_is_gone(presence: Harness) -> None:
     empty = presence.kept()
     for number in range(10):
         generation = (await log_in(a, f"here{number}", "maths", f"own{number}")).generation
-        await log_in(b, f"here{number}", session="another")  # a takeover
+        await log_in(b, f"here{number}", session="another")  # which a hears of
+        await log_in(b, f"away{number}")
+        generation = (await log_in(a, f"away{number}", session="another")).generation  # b never will
+        assert await a.remove(1, f"away{number}", generation) == ()
         generation = (await log_in(a, f"out{number}", "maths")).generation
         assert await a.remove(1, f"out{number}", generation) == ("maths",)
         generation = (await log_in(a, f"left{number}", "music")).generation

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from realtime.presence import Eviction, PresenceStore, PresenceUnavailable, Removed
+from realtime.presence import Eviction, PresenceStore, PresenceUnavailable, Removed, Renewal
 from tests.realtime.presence.harness import START_MS, Harness, log_in, record, seen
 
 Write = Callable[[PresenceStore, int], Awaitable[object]]
@@ -70,6 +70,7 @@ async def test_rule_generation_grows_after_the_store_was_emptied(presence: Harne
 
 async def test_rule_generation_grows_when_the_stores_clock_is_set_back(presence: Harness) -> None:
     node = await presence.node("a")
+    await log_in(node)
     before = (await log_in(node)).generation
     presence.advance(-60_000)
     await node.renew()
@@ -162,7 +163,7 @@ async def test_rule_leases_a_process_stopped_for_40_s_registers_its_removed_user
     outcome = await log_in(stopped, "ann", "maths")
     await presence.live(40_000, alive)
     assert await alive.reap(100) == [Removed(1, "ann", outcome.generation, ("maths",))]
-    assert (await stopped.renew()).lost
+    assert await stopped.renew() == Renewal(lost=True)
     assert await stopped.restore([record(outcome, "ann", "maths")]) == []
     assert await stopped.join(1, "ann", outcome.generation, "music")
     assert await alive.counts(1, ["maths", "music"]) == [1, 1]
