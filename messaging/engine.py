@@ -1,5 +1,6 @@
 """The process's message engine: takes appends to the journal and what is committed to the hub."""
 
+import asyncio
 import logging
 import time
 from datetime import UTC, datetime
@@ -13,7 +14,7 @@ from messaging.journal.backends import backend_for
 from messaging.journal.committer import Committer
 from messaging.services import Committed, ensure_stream
 from realtime.bridge import Pool
-from realtime.errors import RpcError
+from realtime.errors import UNAVAILABLE, RpcError
 from realtime.runtime import Runtime
 from realtime.streams import LiveStream, StreamHead, StreamKey, entry_text
 
@@ -43,11 +44,15 @@ class Messaging:
             gather_s=self._hub.fanout.gather_s,
         )
         self._unborn: dict[StreamKey, list[Append]] = {}
+        """Appends whose stream is getting its row."""
+        self._births: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
         return
 
     async def drain(self) -> None:
+        if self._births:
+            await asyncio.wait(self._births)
         await self.journal.idle()
 
     async def stop(self) -> None:
@@ -69,7 +74,9 @@ class Messaging:
             waiting.append(append)
             return
         self._unborn[append.key] = [append]
-        self._hub.spawn(self._give_birth(stream, append.sender))
+        birth = self._hub.spawn(self._give_birth(stream, append.sender))
+        self._births.add(birth)
+        birth.add_done_callback(self._births.discard)
 
     async def _give_birth(self, stream: LiveStream, creator: str) -> None:
         """Makes the stream's row, then hands over what came meanwhile, in order."""
@@ -82,14 +89,18 @@ class Messaging:
             )
         except RpcError as error:
             failure = error
+        except Exception:
+            logger.exception("stream %s: its row could not be made", stream.key)
+            failure = RpcError(UNAVAILABLE)
         waiting = self._unborn.pop(stream.key)
         if head is None:
             for append in waiting:
                 append.error = failure
             self._committed(waiting)
             return
-        if stream.id is None and self._hub.live.get(stream.key) is stream:
-            self._hub.identify(stream, StreamHead(head.id, head.epoch, 0))
+        live = self._hub.live.get(stream.key)  # another one, if the last member left and came back
+        if live is not None and live.id is None:
+            self._hub.identify(live, StreamHead(head.id, head.epoch, 0))
         for append in waiting:
             append.stream_id = head.id
             self.journal.submit(append)

@@ -5,36 +5,34 @@ from typing import Annotated
 import msgspec
 
 from realtime.calls import Call
-from realtime.errors import NOT_IN_ROOM, RpcError
+from realtime.errors import NOT_IN_ROOM, OVERLOADED, UNAVAILABLE, RpcError
 from realtime.hub import PAGE_BYTES
-from realtime.methods import EntryItem, raw_entry
+from realtime.ids import Seq
+from realtime.methods import RawEntry, raw_entry
 from realtime.registry import DEFERRED, Deferred, method
 
 
 class ReadParams(msgspec.Struct, forbid_unknown_fields=True):
     stream: Annotated[str, msgspec.Meta(min_length=1, max_length=80)]
-    after: Annotated[int, msgspec.Meta(ge=0)]
+    after: Seq
 
 
 class ReadResult(msgspec.Struct):
     """`live`: everything up to now was read; from here on entries are pushed."""
 
-    entries: list[EntryItem]
+    entries: list[RawEntry]
     epoch: str
     head: int
     live: bool
 
 
-class ReadPage(msgspec.Struct):
-    """`ReadResult` with the entries as spliced text."""
-
-    entries: list[msgspec.Raw]
-    epoch: str
-    head: int
-    live: bool
-
-
-@method("stream.read", params=ReadParams, result=ReadResult, rate="read")
+@method(
+    "stream.read",
+    params=ReadParams,
+    result=ReadResult,
+    rate="read",
+    errors=(NOT_IN_ROOM, UNAVAILABLE, OVERLOADED),
+)
 async def read(call: Call, params: ReadParams) -> Deferred:
     """The entries of a joined stream after seq `after`, a page of at most 256 KiB. A stream that is not live
     is read until a page says `live`: what a reconnect missed comes this way, in order and without gaps."""
@@ -45,7 +43,7 @@ async def read(call: Call, params: ReadParams) -> Deferred:
     stream = subscription.stream
     page = await call.runtime.hub.page(stream, params.after, PAGE_BYTES)
     live = not subscription.catching_up or page.last >= (stream.cursor or 0)
-    result = ReadPage(
+    result = ReadResult(
         entries=[raw_entry(text) for _, text in page.entries],
         epoch=stream.epoch,
         head=stream.cursor or 0,

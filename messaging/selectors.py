@@ -8,9 +8,12 @@ from typing import Final, Literal
 from django.db.models import Q
 
 from messaging.models import Entry, Stream
+from realtime.frames import utf8_size
 from realtime.streams import StoredEntry, StreamHead, StreamKey
 
 BATCH: Final = 50
+ENVELOPE_BYTES: Final = 200
+"""About what an entry has around its body."""
 KEYS_PER_QUERY: Final = 500
 
 _COLUMNS: Final = ("seq", "event", "sender", "message_id", "created_at", "body")
@@ -22,6 +25,7 @@ class FirstAnswer:
 
     seq: int
     ts: int
+    event: str
     body: str
 
 
@@ -65,12 +69,10 @@ def read_entries(stream_id: int, after: int, max_bytes: int) -> list[StoredEntry
     size = 0
     while True:
         rows = list(
-            Entry.objects.filter(stream_id=stream_id, seq__gt=after)
-            .order_by("seq")
-            .values_list(*_COLUMNS)[:BATCH]
+            Entry.objects.filter(stream_id=stream_id, seq__gt=after).order_by("seq").values_list(*_COLUMNS)[:BATCH]
         )
         for row in rows:
-            size += len(row[5]) + 200
+            size += utf8_size(row[5]) + ENVELOPE_BYTES
             if entries and size > max_bytes:
                 return entries
             entries.append(_stored(*row))
@@ -79,9 +81,7 @@ def read_entries(stream_id: int, after: int, max_bytes: int) -> list[StoredEntry
         after = rows[-1][0]
 
 
-def _stored(
-    seq: int, event: str, sender: str, message_id: str, created_at: datetime, body: str
-) -> StoredEntry:
+def _stored(seq: int, event: str, sender: str, message_id: str, created_at: datetime, body: str) -> StoredEntry:
     return StoredEntry(seq, event, sender, message_id, to_ms(created_at), body)
 
 
@@ -119,18 +119,14 @@ def _existing(found: tuple[int, datetime] | None) -> int | None:
     return found[0] if found is not None else None
 
 
-def find_answer(
-    project_id: int, stream: str, sender: str, message_id: str
-) -> FirstAnswer | None:
+def find_answer(project_id: int, stream: str, sender: str, message_id: str) -> FirstAnswer | None:
     """The entry a sender has already appended under this message id."""
     row = (
-        Entry.objects.filter(
-            message_id=message_id, sender=sender, stream__project_id=project_id, stream__name=stream
-        )
-        .values_list("seq", "created_at", "body")
+        Entry.objects.filter(message_id=message_id, sender=sender, stream__project_id=project_id, stream__name=stream)
+        .values_list("seq", "created_at", "event", "body")
         .first()
     )
-    return FirstAnswer(row[0], to_ms(row[1]), row[2]) if row is not None else None
+    return FirstAnswer(row[0], to_ms(row[1]), row[2], row[3]) if row is not None else None
 
 
 def history(
@@ -141,15 +137,29 @@ def history(
     before: int | None,
     after: int | None,
     limit: int,
+    max_bytes: int,
     order: Literal["asc", "desc"],
 ) -> tuple[list[StoredEntry], bool]:
-    """Entries of some events between two seqs, both exclusive; and whether there are more that way."""
-    rows = Entry.objects.filter(
-        stream__project_id=project_id, stream__name=stream, event__in=events
-    ).order_by("seq" if order == "asc" else "-seq")
-    if before is not None:
-        rows = rows.filter(seq__lt=before)
-    if after is not None:
-        rows = rows.filter(seq__gt=after)
-    found = list(rows.values_list(*_COLUMNS)[: limit + 1])
-    return [_stored(*row) for row in found[:limit]], len(found) > limit
+    """Entries of some events between two seqs, both exclusive, as many as `limit` and `max_bytes` allow, at least
+    one if there is one; and whether there are more that way."""
+    entries = Entry.objects.filter(stream__project_id=project_id, stream__name=stream, event__in=events)
+    found: list[StoredEntry] = []
+    size = 0
+    while True:
+        rows = entries.order_by("seq" if order == "asc" else "-seq")
+        if before is not None:
+            rows = rows.filter(seq__lt=before)
+        if after is not None:
+            rows = rows.filter(seq__gt=after)
+        batch = list(rows.values_list(*_COLUMNS)[:BATCH])
+        for row in batch:
+            size += utf8_size(row[5]) + ENVELOPE_BYTES
+            if len(found) == limit or (found and size > max_bytes):
+                return found, True
+            found.append(_stored(*row))
+        if len(batch) < BATCH:
+            return found, False
+        if order == "asc":
+            after = batch[-1][0]
+        else:
+            before = batch[-1][0]

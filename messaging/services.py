@@ -3,17 +3,17 @@
 Messages go by the journal instead (`messaging.journal`), which commits them in groups.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
 from django.db import IntegrityError, transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 
 from messaging.models import Entry, Stream, make_epoch
-from messaging.selectors import to_ms
+from messaging.selectors import first_seq_since, to_ms
 from projects.models import Project
 from realtime import bridge
 from realtime.errors import LIMIT_EXCEEDED, RpcError
@@ -60,12 +60,10 @@ def _create_stream(project_id: int, name: str, creator: str, now: datetime) -> S
         raise RpcError(LIMIT_EXCEEDED, "You have written into too many new rooms today.")
     try:
         with transaction.atomic():
-            stream = Stream.objects.create(
-                project_id=project_id, name=name, created_by=creator, created_at=now
+            stream = Stream.objects.create(project_id=project_id, name=name, created_by=creator, created_at=now)
+            counted = Project.objects.filter(pk=project_id, stream_count__lt=F("stream_quota")).update(
+                stream_count=F("stream_count") + 1
             )
-            counted = Project.objects.filter(
-                pk=project_id, stream_count__lt=F("stream_quota")
-            ).update(stream_count=F("stream_count") + 1)
             if not counted:
                 raise RpcError(LIMIT_EXCEEDED, "The project's quota of rooms is used up.")
     except IntegrityError:  # another process was first
@@ -73,9 +71,7 @@ def _create_stream(project_id: int, name: str, creator: str, now: datetime) -> S
     return stream
 
 
-def append_entry(
-    *, stream_id: int, event: str, sender: str, message_id: str, body: str, now: datetime
-) -> int:
+def append_entry(*, stream_id: int, event: str, sender: str, message_id: str, body: str, now: datetime) -> int:
     """Appends one entry inside the caller's transaction, as its last act before the commit: from here on the
     stream's head is locked. Returns the seq; the entry is published after the commit.
 
@@ -108,15 +104,21 @@ def _tell(runtime: object, committed: Committed) -> None:
         publisher(runtime, committed)
 
 
-def purge_entries(*, project_id: int, before: datetime, batch: int = PURGE_BATCH) -> int:
-    """Deletes a batch of a project's entries from before a time, the oldest of each stream first. Returns how
-    many; the caller repeats until 0, so that no transaction is long."""
-    ids = list(
-        Entry.objects.filter(stream__project_id=project_id, created_at__lt=before)
-        .order_by("pk")
-        .values_list("pk", flat=True)[:batch]
-    )
-    return Entry.objects.filter(pk__in=ids).delete()[0] if ids else 0
+def purge_entries(*, project_id: int, before: datetime, batch: int = PURGE_BATCH) -> Iterator[int]:
+    """Deletes a project's entries from before a time, the oldest of each stream first. Each step is one short
+    transaction of at most `batch` entries and yields how many it deleted, so that the caller may stop between two.
+
+    The seqs of what is left do not change. An entry is never deleted early; one with an older one after it, as
+    processes' clocks may leave it, may stay until a later call.
+    """
+    for stream_ids in _pages(Stream.objects.filter(project_id=project_id)):
+        for stream_id in stream_ids:
+            first_kept = first_seq_since(stream_id, 0, to_ms(before))
+            expired = Entry.objects.filter(stream_id=stream_id, created_at__lt=before)
+            if first_kept is not None:
+                expired = expired.filter(seq__lt=first_kept)
+            while ids := list(expired.order_by("seq").values_list("pk", flat=True)[:batch]):
+                yield Entry.objects.filter(pk__in=ids).delete()[0]
 
 
 def renew_epochs(*, project_id: int | None = None) -> int:
@@ -124,6 +126,16 @@ def renew_epochs(*, project_id: int | None = None) -> int:
     the lost time. Returns how many."""
     streams = Stream.objects.all() if project_id is None else Stream.objects.filter(project_id=project_id)
     renewed = 0
-    for pk in streams.values_list("pk", flat=True).iterator(chunk_size=PURGE_BATCH):
-        renewed += Stream.objects.filter(pk=pk).update(epoch=make_epoch())
+    for stream_ids in _pages(streams):
+        with transaction.atomic():
+            for stream_id in stream_ids:
+                renewed += Stream.objects.filter(pk=stream_id).update(epoch=make_epoch())
     return renewed
+
+
+def _pages(streams: QuerySet[Stream]) -> Iterator[list[int]]:
+    """The ids of streams, ascending, a page at a time."""
+    after = 0
+    while ids := list(streams.filter(pk__gt=after).order_by("pk").values_list("pk", flat=True)[:PURGE_BATCH]):
+        yield ids
+        after = ids[-1]

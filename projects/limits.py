@@ -6,7 +6,7 @@ These are a project's defaults. A project overrides single ones by name in `Proj
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,17 +36,32 @@ RATES: Final[Mapping[str, Rate]] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """Sizes in UTF-8 bytes and counts of things."""
+    """Sizes in UTF-8 bytes and counts of things; the annotations are what the documents say."""
 
-    message_bytes: int = 32 * 1024
-    rooms_per_session: int = 20
-    member_count_rooms: int = 32
-    listed_members: int = 512
-    attribute_key_bytes: int = 32
-    attribute_value_bytes: int = 8 * 1024
-    room_attributes_bytes: int = 32 * 1024
-    room_attributes: int = 32
-    history_page: int = 100
+    message_bytes: Annotated[int, "a message: text, or raw bytes and description together"] = 32 * 1024
+    rooms_per_session: Annotated[int, "rooms that a session has joined"] = 20
+    member_count_rooms: Annotated[int, "rooms in one `room.member_counts`"] = 32
+    listed_members: Annotated[int, "members that `room.members` names"] = 512
+    attribute_key_bytes: Annotated[int, "an attribute's key, of visible characters"] = 32
+    attribute_value_bytes: Annotated[int, "an attribute's value, not empty"] = 8 * 1024
+    room_attributes_bytes: Annotated[int, "a room's keys and values together"] = 32 * 1024
+    room_attributes: Annotated[int, "attributes of a room"] = 32
+    history_page: Annotated[int, "entries in one answer of `room.history`"] = 100
+
+
+CEILINGS: Final = Sizes(
+    message_bytes=40 * 1024,
+    rooms_per_session=64,
+    member_count_rooms=1_024,
+    listed_members=4_096,
+    attribute_key_bytes=32,
+    attribute_value_bytes=40 * 1024,
+    room_attributes_bytes=40 * 1024,
+    room_attributes=1_024,
+    history_page=1_000,
+)
+"""What a project may raise each size to. 40 KiB that escaping makes sixfold still fit into a frame of 256 KiB; a
+session resumes at most 64 streams; the storage has room for keys of 32 characters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +77,7 @@ _SIZE_NAMES: Final = frozenset(field.name for field in fields(Sizes))
 def parse_limits(overrides: Mapping[str, Any]) -> Limits:
     """The defaults with a project's overrides: `{"rates": {"message": [600, 3000]}, "sizes": {...}}`.
 
-    Raises ValueError for an unknown name or a value that is no positive number.
+    Raises ValueError for an unknown name, and for a value that is no positive number or above its ceiling.
     """
     unknown = set(overrides) - {"rates", "sizes"}
     if unknown:
@@ -80,9 +95,11 @@ def parse_limits(overrides: Mapping[str, Any]) -> Limits:
             raise ValueError(f"unknown size: {name}")
         if not _positive(value):
             raise ValueError(f"size {name} must be a positive number")
+        if value > getattr(CEILINGS, name):
+            raise ValueError(f"size {name} is at most {getattr(CEILINGS, name)}")
         sizes[name] = value
     return Limits(rates=MappingProxyType(rates), sizes=replace(DEFAULT_LIMITS.sizes, **sizes))
 
 
 def _positive(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+    return isinstance(value, int) and not isinstance(value, bool) and 0 < value < 2**53

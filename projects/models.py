@@ -1,7 +1,7 @@
 import secrets
 
 from django.core.exceptions import ValidationError
-from django.core.validators import RegexValidator
+from django.core.validators import MinValueValidator, RegexValidator
 from django.db import models
 
 from projects.limits import parse_limits
@@ -49,7 +49,9 @@ class Project(models.Model):
     recovery_window_s = models.PositiveIntegerField(
         default=600, help_text="How long a gap may be that a reconnecting client gets filled by itself."
     )
-    retention_days = models.PositiveIntegerField(default=365)
+    retention_days = models.PositiveIntegerField(
+        default=365, validators=[MinValueValidator(1)], help_text="How long messages are kept."
+    )
     stream_quota = models.PositiveIntegerField(default=1_000_000, help_text="Rooms and inboxes with entries.")
     user_stream_quota = models.PositiveIntegerField(
         default=1_000, help_text="Rooms that one user may be the first to write into, per day."
@@ -62,3 +64,8 @@ class Project(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def clean(self) -> None:
+        """Validators pass over what is empty, and `[]` is."""
+        if not isinstance(self.limits, dict):
+            raise ValidationError({"limits": "Limits are an object of overrides."})

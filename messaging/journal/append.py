@@ -1,6 +1,7 @@
 from typing import TYPE_CHECKING
 
 from realtime.errors import RpcError
+from realtime.frames import utf8_size
 from realtime.streams import StreamKey
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class Append:
         self.json_sender = json_sender
         self.message_id = message_id
         self.body = body
-        self.size = len(body)
+        self.size = utf8_size(body)
         self.expires_s = expires_s
         self.call = call
         self.done = done

@@ -63,8 +63,7 @@ class SQLiteBackend:
         )
         columns = entry_columns()
         self._insert = (
-            f"INSERT INTO {Entry._meta.db_table} ({', '.join(columns)}) "
-            f"VALUES ({', '.join('?' for _ in columns)})"
+            f"INSERT INTO {Entry._meta.db_table} ({', '.join(columns)}) VALUES ({', '.join('?' for _ in columns)})"
         )
 
     def write(self, group: Sequence[Append], now: datetime, *, skip_locked: bool) -> list[Append]:

@@ -13,7 +13,7 @@ from messaging.journal.backends import Backend, MissingStream
 from messaging.models import Entry
 from messaging.selectors import to_ms
 from realtime.bridge import drop_broken_connection
-from realtime.errors import EXPIRED, REJECTED, UNAVAILABLE, RpcError
+from realtime.errors import EXPIRED, INVALID_PARAMS, REJECTED, UNAVAILABLE, ErrorKind, RpcError
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +41,8 @@ class Committer:
         """Returns the appends whose stream somebody else holds locked."""
         attempt = 0
         while True:
-            group = self._drop_expired(group)
+            # What may have been committed already must not be called undone.
+            group = self._drop_expired(group, UNAVAILABLE if attempt else EXPIRED)
             if not group:
                 return []
             try:
@@ -56,13 +57,13 @@ class Committer:
                 self._sleep(RETRY_S[attempt])
                 attempt += 1
 
-    def _drop_expired(self, group: Sequence[Append]) -> list[Append]:
+    def _drop_expired(self, group: Sequence[Append], kind: ErrorKind) -> list[Append]:
         """What its client has given up is not written any more: the client has sent it again, or will."""
         now_s = self._monotonic_s()
         kept = []
         for append in group:
             if append.expires_s < now_s:
-                append.error = RpcError(EXPIRED)
+                append.error = RpcError(kind)
             else:
                 kept.append(append)
         return kept
@@ -73,10 +74,11 @@ class Committer:
         try:
             skipped = self._backend.write(group, now, skip_locked=skip_locked)
         except IntegrityError:
-            fresh = self._answer_repeated(group)
+            fresh, repeated = self._answer_known(group)
             if len(fresh) == len(group):
                 return self._take_apart(group, skip_locked)
-            return self._write(fresh, skip_locked) if fresh else []
+            skipped = self._write(fresh, skip_locked) if fresh else []
+            return skipped + self._answer_as_first(repeated, skipped)
         except (OperationalError, InterfaceError):
             raise
         except (DatabaseError, MissingStream, ValueError, OverflowError, RuntimeError) as error:
@@ -85,11 +87,11 @@ class Committer:
             return self._take_apart(group, skip_locked, error)
         for append in group:
             append.ts = ts
+        for append in skipped:
+            append.ts = 0
         return skipped
 
-    def _take_apart(
-        self, group: list[Append], skip_locked: bool, error: Exception | None = None
-    ) -> list[Append]:
+    def _take_apart(self, group: list[Append], skip_locked: bool, error: Exception | None = None) -> list[Append]:
         """By halves, until only the offender is left; it gets a permanent error."""
         if len(group) == 1:
             if isinstance(error, MissingStream):
@@ -100,32 +102,39 @@ class Committer:
         middle = len(group) // 2
         return self._write(group[:middle], skip_locked) + self._write(group[middle:], skip_locked)
 
-    def _answer_repeated(self, group: Sequence[Append]) -> list[Append]:
-        """Gives appends whose message id is known their first answer; returns the others. A second one of the
-        same id within the group waits for the first, so it comes last and alone."""
+    def _answer_known(self, group: Sequence[Append]) -> tuple[list[Append], list[tuple[Append, Append]]]:
+        """Gives appends whose message id is known their first answer. Returns the others, and of those that repeat
+        one of the group each with the first: it gets that one's answer."""
         rows = Entry.objects.filter(message_id__in={append.message_id for append in group}).values_list(
-            "message_id", "sender", "stream_id", "seq", "created_at"
+            "message_id", "sender", "stream_id", "seq", "created_at", "event"
         )
-        known = {row[:3]: (row[3], to_ms(row[4])) for row in rows}
+        known = {row[:3]: (row[3], to_ms(row[4]), row[5]) for row in rows}
         fresh: dict[tuple[str, str, int], Append] = {}
-        repeated: list[Append] = []
+        repeated: list[tuple[Append, Append]] = []
         for append in group:
             key = (append.message_id, append.sender, append.stream_id)
             if key in known:
                 append.duplicate = True
-                append.seq, append.ts = known[key]
+                append.seq, append.ts, event = known[key]
+                if event != append.event:
+                    append.error = RpcError(INVALID_PARAMS, "message_id was used for something else in this stream.")
             elif key in fresh:
-                repeated.append(append)
+                repeated.append((append, fresh[key]))
             else:
                 fresh[key] = append
-        if repeated:
-            self._write(list(fresh.values()), skip_locked=False)
-            for append in repeated:
-                first = fresh[append.message_id, append.sender, append.stream_id]
+        return list(fresh.values()), repeated
+
+    def _answer_as_first(self, repeated: Sequence[tuple[Append, Append]], skipped: Sequence[Append]) -> list[Append]:
+        """Returns those whose first one was skipped: they wait behind it."""
+        waiting = set(map(id, skipped))
+        left = []
+        for append, first in repeated:
+            if id(first) in waiting:
+                left.append(append)
+            else:
                 append.duplicate = True
                 append.seq, append.ts, append.error = first.seq, first.ts, first.error
-            return []
-        return list(fresh.values())
+        return left
 
     def _fail(self, group: Sequence[Append], error: RpcError) -> None:
         for append in group:

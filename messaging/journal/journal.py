@@ -165,7 +165,8 @@ class Journal:
 
 
 def _fail_unanswered(group: list[Append]) -> None:
-    """A defect in the committer must not leave a client waiting."""
+    """A defect in the committer must not leave a client waiting. What was committed has its time; a seq alone may
+    be of a transaction that was rolled back."""
     for append in group:
-        if not append.seq and append.error is None:
+        if not append.ts and append.error is None:
             append.error = RpcError(UNAVAILABLE)

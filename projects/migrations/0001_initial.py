@@ -25,7 +25,7 @@ class Migration(migrations.Migration):
                 ('allowed_origins', models.TextField(blank=True, help_text='One origin a line, as in https://app.example. Empty, or certificate off: any origin.')),
                 ('limits', models.JSONField(blank=True, default=dict, validators=[projects.models.validate_limits])),
                 ('recovery_window_s', models.PositiveIntegerField(default=600, help_text='How long a gap may be that a reconnecting client gets filled by itself.')),
-                ('retention_days', models.PositiveIntegerField(default=365)),
+                ('retention_days', models.PositiveIntegerField(default=365, help_text='How long messages are kept.', validators=[django.core.validators.MinValueValidator(1)])),
                 ('stream_quota', models.PositiveIntegerField(default=1000000, help_text='Rooms and inboxes with entries.')),
                 ('user_stream_quota', models.PositiveIntegerField(default=1000, help_text='Rooms that one user may be the first to write into, per day.')),
                 ('stream_count', models.PositiveIntegerField(default=0, editable=False)),

@@ -19,9 +19,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        project, created = Project.objects.get_or_create(
-            app_id=DEMO_APP_ID, defaults={"name": DEMO_PROJECT_NAME}
-        )
+        project, created = Project.objects.get_or_create(app_id=DEMO_APP_ID, defaults={"name": DEMO_PROJECT_NAME})
         if options["benchmark"]:
             project.limits = {"rates": {name: [1_000_000, 1_000] for name in RATES}}
             project.save(update_fields=["limits"])
