@@ -64,15 +64,18 @@ class Cleanup:
 
     async def _look_at(self, room: Room, epoch: str) -> bool:
         bridge = self._runtime.bridge
-        now = datetime.fromtimestamp(self._runtime.clock_ms() / 1000, UTC)
-        (members,) = await self._runtime.presence.counts(room.project_id, [room.stream_name])
-        if members:
+        if await self._is_in_use(room):
             if room.empty_since is not None:
                 await bridge.write(mark_in_use, project_id=room.project_id, room=room.name)
             return False
-        if room.empty_since is None or room.presence_epoch != epoch:
+        now = datetime.fromtimestamp(self._runtime.clock_ms() / 1000, UTC)
+        if not room.is_marked_empty(epoch):
             await bridge.write(mark_empty, room_id=room.pk, presence_epoch=epoch, now=now)
+            # Who joined meanwhile either has seen the mark and taken it away, or is seen here.
+            if await self._is_in_use(room):
+                await bridge.write(mark_in_use, project_id=room.project_id, room=room.name)
             return False
+        assert room.empty_since is not None
         if now - room.empty_since < EMPTY_FOR:
             return False
         return await bridge.write(
@@ -83,3 +86,7 @@ class Cleanup:
             message_id=f"cleanup-{secrets.token_hex(12)}",
             now=now,
         )
+
+    async def _is_in_use(self, room: Room) -> bool:
+        (members,) = await self._runtime.presence.counts(room.project_id, [room.stream_name])
+        return members > 0

@@ -9,6 +9,7 @@ from realtime.errors import (
     LIMIT_EXCEEDED,
     NOT_IN_ROOM,
     NOT_LOGGED_IN,
+    UNAVAILABLE,
     RpcError,
 )
 from realtime.hub import Recovery
@@ -52,6 +53,7 @@ async def join(call: Call, session: Session, room: str, after: Cursor | None) ->
     if name not in session.subscriptions and len(session.subscriptions) >= _room_limit(session):
         raise RpcError(LIMIT_EXCEEDED, f"At most {_room_limit(session)} rooms.")
     _spend_join(session, room, runtime.loop.time())
+    was_member = name in session.subscriptions
     subscription = await runtime.hub.subscribe(session, name)
     try:
         subscription.start_hold()
@@ -59,6 +61,8 @@ async def join(call: Call, session: Session, room: str, after: Cursor | None) ->
         await runtime.sessions.enter(session, name)
         if runtime.sessions.get(*session.key) is not session:
             raise RpcError(NOT_LOGGED_IN)
+        if not subscription.is_open:
+            raise RpcError(UNAVAILABLE, "An earlier join of the room failed just now.")
         session.subscriptions[name] = subscription
         snapshot = await _read_snapshot(runtime, session, room, subscription)
         (member_count,) = await runtime.sessions.counts(session.project.id, [name])
@@ -68,7 +72,11 @@ async def join(call: Call, session: Session, room: str, after: Cursor | None) ->
                 subscription.stream, after.seq, after.epoch, session.project.recovery_window_ms
             )
     except BaseException:
-        await _undo(runtime, session, subscription)
+        subscription.end_hold()
+        if session.connection is call.connection and not was_member:
+            await _undo(runtime, session, subscription)
+        elif session.subscriptions.get(name) is not subscription:
+            runtime.hub.unsubscribe(subscription)
         raise
     return Joined(subscription, snapshot, member_count, subscription.end_hold(), recovery)
 
@@ -84,9 +92,7 @@ def _spend_join(session: Session, room: str, now_s: float) -> None:
     session.joins.spend(room, now_s)
 
 
-async def _read_snapshot(
-    runtime: Runtime, session: Session, room: str, subscription: Subscription
-) -> Snapshot:
+async def _read_snapshot(runtime: Runtime, session: Session, room: str, subscription: Subscription) -> Snapshot:
     snapshot = await runtime.bridge.read(get_snapshot, session.project.id, room)
     if snapshot.was_empty:
         # The clean-up counts from now; if it was about to clear, it has done so or will not.

@@ -1,3 +1,6 @@
+import json
+from typing import Any
+
 from django.db import models
 
 from projects.models import Project
@@ -41,10 +44,28 @@ class Room(models.Model):
     def stream_name(self) -> str:
         return stream_name(self.name)
 
+    def is_marked_empty(self, presence_epoch: str) -> bool:
+        """Whether `empty_since` still holds: of this life of the presence store, and not touched after it."""
+        return (
+            self.empty_since is not None
+            and self.presence_epoch == presence_epoch
+            and self.touched_at <= self.empty_since
+        )
+
 
 def stream_name(room: str) -> str:
     """The name of a room's stream."""
     return f"room:{room}"
+
+
+class JsonStringField(models.TextField):  # type: ignore[type-arg]  # not subscriptable at run time
+    """Any string, kept as JSON text: a PostgreSQL text column refuses the character U+0000."""
+
+    def get_prep_value(self, value: Any) -> Any:
+        return None if value is None else json.dumps(str(value), ensure_ascii=False)
+
+    def from_db_value(self, value: str | None, expression: Any, connection: Any) -> str | None:
+        return None if value is None else str(json.loads(value))
 
 
 class RoomAttribute(models.Model):
@@ -52,7 +73,7 @@ class RoomAttribute(models.Model):
 
     room = models.ForeignKey(Room, models.CASCADE, related_name="attributes", db_index=False)
     key = models.CharField(max_length=32)
-    value = models.TextField()
+    value = JsonStringField()
     updated_by = models.CharField(max_length=64)
     updated_at = models.DateTimeField()
 

@@ -6,7 +6,7 @@ lost hint delays a notice and loses none. Above 512 members there are only count
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -27,6 +27,8 @@ COUNT_EVERY_S: Final = 1.0
 COUNT_EVERY_LARGE_S: Final = 3.0
 RECHECK_S: Final = 10.0
 LISTED: Final = 512
+READS: Final = 10
+"""Of a list that goes out of date while it is read."""
 
 
 class MemberNotice(msgspec.Struct):
@@ -49,17 +51,21 @@ COUNTED: Final = event("room.counted", CountNotice)
 
 
 class _Copy:
-    """What this process's members of a room were last told."""
+    """What this process's members of a room were last told. `known` is None above 512 members; `departed`:
+    who has left by their own doing since the last look; `told`: how many looks ended with news."""
 
-    __slots__ = ("checked_s", "count", "counted_s", "flight", "known", "timer", "touched")
+    __slots__ = ("checked_s", "count", "counted_s", "departed", "flight", "known", "stream", "timer", "told", "touched")
 
-    def __init__(self, known: set[str] | None, now_s: float) -> None:
+    def __init__(self, stream: LiveStream, known: set[str] | None, now_s: float) -> None:
+        self.stream = stream
         self.known = known
+        self.departed: set[str] = set()
         self.count: int | None = None
         self.counted_s = 0.0
         self.checked_s = now_s
         self.timer: asyncio.TimerHandle | None = None
         self.flight: asyncio.Task[None] | None = None
+        self.told = 0
         self.touched = False
 
 
@@ -73,6 +79,7 @@ class Notices:
 
     async def start(self) -> None:
         self._runtime.sessions.on_membership.append(self._changed)
+        self._runtime.sessions.on_restored.append(self.prime)
         self._runtime.hints["members"] = self._receive_hint
         self._task = self._runtime.loop.create_task(self._recheck(), name="member-recheck")
 
@@ -88,39 +95,72 @@ class Notices:
                 copy.timer.cancel()
 
     async def prime(self, key: StreamKey) -> None:
-        """Before a process's first member joins: who is there already is no news."""
-        if key in self._copies:
+        """Before a process's first member joins, or when one resumes here: who is there already is no news."""
+        if self._copy(key) is not None:
             return
         members = await self._runtime.sessions.members(key[0], key[1], LISTED + 1)
-        if key not in self._copies:
+        stream = self._runtime.hub.live.get(key)
+        if stream is not None and self._copy(key) is None:
             known = set(members) if len(members) <= LISTED else None
-            self._copies[key] = _Copy(known, self._runtime.loop.time())
+            self._copies[key] = _Copy(stream, known, self._runtime.loop.time())
+
+    async def list_members(self, key: StreamKey, limit: int) -> list[str]:
+        """The uids in a room, at most `limit`. The list is not older than what members have been told, so that
+        who replaces theirs by it loses nobody; the caller answers in the same step."""
+        members: list[str] = []
+        for _ in range(READS):
+            copy = self._copy(key)
+            told = copy.told if copy is not None else 0
+            members = await self._runtime.sessions.members(key[0], key[1], limit)
+            if copy is None or copy.told == told:
+                break
+        return members
+
+    def _copy(self, key: StreamKey) -> _Copy | None:
+        """The copy of a live stream. One of an earlier life of it, which missed what came between, is dropped."""
+        copy = self._copies.get(key)
+        if copy is None or copy.stream is self._runtime.hub.live.get(key):
+            return copy
+        del self._copies[key]
+        if copy.timer is not None:
+            copy.timer.cancel()
+        return None
 
     def _receive_hint(self, message: Mapping[str, Any]) -> None:
         if message["node"] != self._runtime.node:
-            self._changed(message["project"], (message["stream"],))
+            self._changed(message["project"], (message["stream"],), message.get("left", ""))
 
-    def _changed(self, project: int, streams: Sequence[str]) -> None:
+    def _changed(self, project: int, streams: Sequence[str], left: str) -> None:
         for name in streams:
-            self.touch((project, name))
+            self.touch((project, name), left)
 
-    def touch(self, key: StreamKey) -> None:
-        """The members of a stream may have changed: a look follows, several touches later."""
-        if key not in self._runtime.hub.live or not key[1].startswith("room:"):
-            self._forget(key)
-            return
-        copy = self._copies.get(key)
+    def touch(self, key: StreamKey, left: str = "") -> None:
+        """The members of a stream may have changed: a look follows, several touches later. `left`: who has
+        surely left it."""
+        copy = self._copy(key)
         if copy is None:
-            return  # a join is under way, and primes it
+            return  # nobody is in it here, or a join is under way, and primes it
+        if left:
+            copy.departed.add(left)
         if copy.flight is not None:
             copy.touched = True
-        elif copy.timer is None:
-            copy.timer = self._runtime.loop.call_later(COALESCE_S, self._look, key, copy)
+        else:
+            self._arm(key, copy, self._pause_s(copy))
 
-    def _forget(self, key: StreamKey) -> None:
-        copy = self._copies.pop(key, None)
-        if copy is not None and copy.timer is not None:
+    def _pause_s(self, copy: _Copy) -> float:
+        """How long touches gather before a look. A large room only has a count to tell."""
+        if copy.known is not None:
+            return COALESCE_S
+        return max(COALESCE_S, copy.counted_s + COUNT_EVERY_LARGE_S - self._runtime.loop.time())
+
+    def _arm(self, key: StreamKey, copy: _Copy, delay_s: float) -> None:
+        """The next look, in `delay_s` or sooner."""
+        loop = self._runtime.loop
+        if copy.timer is not None:
+            if copy.timer.when() <= loop.time() + delay_s:
+                return
             copy.timer.cancel()
+        copy.timer = loop.call_later(delay_s, self._look, key, copy)
 
     def _look(self, key: StreamKey, copy: _Copy) -> None:
         copy.timer = None
@@ -130,89 +170,94 @@ class Notices:
     async def _compare(self, key: StreamKey, copy: _Copy) -> None:
         """Reads the store and sends the difference to this process's members."""
         copy.touched = False
-        again_s = COALESCE_S
+        again_s: float | None = None
         try:
             again_s = await self._read_and_tell(key, copy)
         except (RpcError, PresenceUnavailable):
-            copy.touched = True
             again_s = COUNT_EVERY_S
         finally:
             copy.flight = None
-            if key not in self._runtime.hub.live:
-                self._forget(key)
-            elif copy.touched and copy.timer is None:
-                copy.timer = self._runtime.loop.call_later(again_s, self._look, key, copy)
+            if self._copy(key) is copy:
+                if copy.touched and again_s is None:
+                    again_s = self._pause_s(copy)
+                if again_s is not None:
+                    self._arm(key, copy, again_s)
 
-    async def _read_and_tell(self, key: StreamKey, copy: _Copy) -> float:
-        """Returns when to look again, should the copy have been touched meanwhile."""
+    async def _read_and_tell(self, key: StreamKey, copy: _Copy) -> float | None:
+        """Returns when to look again whatever happens; None: when the room is touched."""
+        departed = set(copy.departed)
         members = await self._runtime.sessions.members(key[0], key[1], LISTED + 1)
         total = len(members)
         if total > LISTED:
             (total,) = await self._runtime.sessions.counts(key[0], [key[1]])
         now_known = set(members) if len(members) <= LISTED else None
-        again_s = COALESCE_S
-        missing = copy.known - now_known if copy.known is not None and now_known is not None else set()
-        if missing and not await self._runtime.presence.settled():
-            # The store was emptied: who is missing may only not have been registered again yet.
-            assert now_known is not None
-            now_known |= missing
-            total = max(total, copy.count or 0)
-            copy.touched = True
-            again_s = COUNT_EVERY_S
-        stream = self._runtime.hub.live.get(key)
-        if stream is None:
-            return again_s
+        again_s: float | None = None
+        if copy.known is not None and now_known is not None:
+            missing = copy.known - now_known - departed
+            if missing and not await self._runtime.presence.settled():
+                # The store was emptied: who is missing may only not have been registered again yet.
+                now_known |= missing
+                total = len(now_known)
+                again_s = COUNT_EVERY_S
+        if self._copy(key) is not copy:
+            return None
+        copy.departed -= departed
         copy.checked_s = self._runtime.loop.time()
         known, copy.known = copy.known, now_known
         if known is not None and now_known is not None:
-            self._tell_difference(stream, now_known - known, known - now_known)
-        self._tell_count(stream, copy, total)
+            self._tell_difference(copy, [uid for uid in members if uid not in known], known - now_known)
+        self._tell_count(copy, total)
         return again_s
 
-    def _tell_difference(self, stream: LiveStream, joined: set[str], left: set[str]) -> None:
-        notices = [(uid, JOINED) for uid in sorted(joined)] + [(uid, LEFT) for uid in sorted(left)]
-        if not notices:
-            return
+    def _tell_difference(self, copy: _Copy, joined: Sequence[str], left: Collection[str]) -> None:
+        """`joined` is in the order of joining: who is among them is told of those who came later."""
+        stream = copy.stream
         room = _room_name(stream)
-        texts = {uid: notification_text(name, MemberNotice(room, uid)) for uid, name in notices}
-        chunk = Chunk(",".join(texts.values()), len(texts))
-        own: list[Connection] = []
+        joins = [notification_text(JOINED, MemberNotice(room, uid)) for uid in joined]
+        leaves = {uid: notification_text(LEFT, MemberNotice(room, uid)) for uid in sorted(left)}
+        texts = [*joins, *leaves.values()]
+        if not texts:
+            return
+        copy.told += 1
+        place = {uid: number for number, uid in enumerate(joined)}
+        everything = Chunk(",".join(texts), len(texts))
         others: list[Connection] = []
-        for connection in stream.members:
-            session = connection.session
-            (own if session is not None and session.uid in texts else others).append(connection)
         fanout = self._runtime.hub.fanout
-        fanout.broadcast(others, chunk)
-        for connection in own:
-            assert connection.session is not None
-            rest = [text for uid, text in texts.items() if uid != connection.session.uid]
-            if rest:
-                fanout.broadcast((connection,), Chunk(",".join(rest), len(rest)))
+        for connection in stream.members:
+            uid = connection.session.uid if connection.session is not None else ""
+            if uid in place:
+                texts = [*joins[place[uid] + 1 :], *leaves.values()]
+            elif uid in leaves:
+                texts = [*joins, *(text for gone, text in leaves.items() if gone != uid)]
+            else:
+                others.append(connection)
+                continue
+            if texts:
+                fanout.broadcast((connection,), Chunk(",".join(texts), len(texts)))
+        fanout.broadcast(others, everything)
 
-    def _tell_count(self, stream: LiveStream, copy: _Copy, total: int) -> None:
+    def _tell_count(self, copy: _Copy, total: int) -> None:
         if copy.count == total:
             return
         now_s = self._runtime.loop.time()
         period_s = COUNT_EVERY_S if total <= LISTED else COUNT_EVERY_LARGE_S
         wait_s = copy.counted_s + period_s - now_s
         if wait_s > 0:
-            if copy.timer is None:
-                copy.timer = self._runtime.loop.call_later(wait_s, self._look, stream.key, copy)
+            self._arm(copy.stream.key, copy, wait_s)
             return
         copy.count = total
         copy.counted_s = now_s
-        text = notification_text(COUNTED, CountNotice(_room_name(stream), total))
-        self._runtime.hub.fanout.broadcast(stream.members, Chunk(text, 1))
+        text = notification_text(COUNTED, CountNotice(_room_name(copy.stream), total))
+        self._runtime.hub.fanout.broadcast(copy.stream.members, Chunk(text, 1))
 
     async def _recheck(self) -> None:
         """Every room now and then, in case a hint was lost. One process alone loses none."""
         while True:
             await asyncio.sleep(1.0)
             now_s = self._runtime.loop.time()
-            for key, copy in list(self._copies.items()):
-                if key not in self._runtime.hub.live:
-                    self._forget(key)
-                elif self._runtime.hub.shared and now_s - copy.checked_s > RECHECK_S:
+            for key in list(self._copies):
+                copy = self._copy(key)
+                if copy is not None and self._runtime.hub.shared and now_s - copy.checked_s > RECHECK_S:
                     self.touch(key)
 
 

@@ -1,12 +1,10 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from django.db import transaction
-
 from messaging.models import Stream
 from messaging.selectors import to_ms
 from realtime.streams import StreamHead
-from rooms.models import Room, RoomAttribute, stream_name
+from rooms.models import Room, stream_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,46 +32,48 @@ class Snapshot:
 
 
 def get_attributes(project_id: int, room: str, keys: Collection[str] | None = None) -> Attributes:
-    """The room's attributes, all or those of `keys` that exist, and their revision: of one moment."""
-    with transaction.atomic():
-        row = Room.objects.filter(project_id=project_id, name=room).first()
-        return _attributes(row, keys)
+    """The room's attributes, all or those of `keys` that exist, and their revision."""
+    found = _read(project_id, room)[0]
+    if keys is None:
+        return found
+    return Attributes({key: value for key, value in found.attributes.items() if key in keys}, found.revision)
 
 
-def _attributes(row: Room | None, keys: Collection[str] | None = None) -> Attributes:
-    if row is None:
-        return Attributes({}, 0)
-    found = RoomAttribute.objects.filter(room=row).order_by("key")
-    if keys is not None:
-        found = found.filter(key__in=keys)
-    return Attributes(
-        {
-            attribute.key: Attribute(attribute.value, attribute.updated_by, to_ms(attribute.updated_at))
-            for attribute in found
-        },
-        row.revision,
+def _read(project_id: int, room: str) -> tuple[Attributes, bool]:
+    """The attributes, and whether the clean-up has marked the room as empty. One statement, so that attributes
+    and revision are of one moment."""
+    rows = list(
+        Room.objects.filter(project_id=project_id, name=room)
+        .order_by("attributes__key")
+        .values_list(
+            "revision",
+            "empty_since",
+            "attributes__key",
+            "attributes__value",
+            "attributes__updated_by",
+            "attributes__updated_at",
+        )
     )
+    if not rows:
+        return Attributes({}, 0), False
+    attributes = {
+        key: Attribute(value, updated_by, to_ms(updated_at))
+        for _, _, key, value, updated_by, updated_at in rows
+        if key is not None
+    }
+    return Attributes(attributes, rows[0][0]), rows[0][1] is not None
 
 
 def get_snapshot(project_id: int, room: str) -> Snapshot:
-    """For a join: the head is read before the state it covers, in one transaction; what comes after the head
-    is pushed, so that a change seen twice is the same change."""
-    with transaction.atomic():
-        head = (
-            Stream.objects.filter(project_id=project_id, name=stream_name(room))
-            .values_list("id", "epoch", "head")
-            .first()
-        )
-        row = Room.objects.filter(project_id=project_id, name=room).first()
-        return Snapshot(
-            head=StreamHead(*head) if head is not None else None,
-            attributes=_attributes(row),
-            was_empty=row is not None and row.empty_since is not None,
-        )
+    """For a join: the head is read before the state that covers it; what comes after the head is pushed, so that a
+    change seen twice is the same change. In no transaction: SQLite would make it wait for whoever writes."""
+    head = (
+        Stream.objects.filter(project_id=project_id, name=stream_name(room)).values_list("id", "epoch", "head").first()
+    )
+    attributes, was_empty = _read(project_id, room)
+    return Snapshot(StreamHead(*head) if head is not None else None, attributes, was_empty)
 
 
 def rooms_with_attributes(after_id: int, limit: int) -> Sequence[Room]:
     """RTM rooms that have attributes, in pages by id: what the clean-up looks through."""
-    return list(
-        Room.objects.filter(kind=Room.Kind.RTM, attribute_count__gt=0, id__gt=after_id).order_by("id")[:limit]
-    )
+    return list(Room.objects.filter(kind=Room.Kind.RTM, attribute_count__gt=0, id__gt=after_id).order_by("id")[:limit])

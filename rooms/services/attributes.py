@@ -8,9 +8,9 @@ from typing import Final
 
 import msgspec
 from django.db import IntegrityError, transaction
-from django.db.models import F
+from django.db.models import F, Q
 
-from messaging.selectors import find_answer
+from messaging.selectors import FirstAnswer, find_answer
 from messaging.services import append_entry, ensure_stream
 from projects.limits import Sizes
 from realtime.errors import INVALID_PARAMS, REVISION_CONFLICT, SIZE_OVERFLOW, RpcError
@@ -67,9 +67,7 @@ def change_attributes(
 
     def attempt() -> Changed:
         with transaction.atomic():
-            return _change(
-                project_id, room, uid, message_id, operation, attributes, keys, notify, revision, sizes, now
-            )
+            return _change(project_id, room, uid, message_id, operation, attributes, keys, notify, revision, sizes, now)
 
     try:
         return attempt()
@@ -94,7 +92,7 @@ def _change(
     row = Room.objects.select_for_update().get(project_id=project_id, name=room)
     first = find_answer(project_id, row.stream_name, uid, message_id)
     if first is not None:
-        return _first_answer(first.seq, first.body)
+        return _first_answer(first)
     if revision is not None and revision != row.revision:
         raise RpcError(REVISION_CONFLICT, revision=row.revision)
     before = dict(RoomAttribute.objects.filter(room=row).values_list("key", "value"))
@@ -130,11 +128,10 @@ def _change(
     return Changed(seq, row.revision)
 
 
-def _first_answer(seq: int, body: str) -> Changed:
-    try:
-        return Changed(seq, msgspec.json.decode(body, type=AttributesChanged).revision)
-    except msgspec.ValidationError:
-        raise RpcError(INVALID_PARAMS, "message_id was used for something else in this room.") from None
+def _first_answer(first: FirstAnswer) -> Changed:
+    if first.event != ATTRIBUTES_CHANGED:
+        raise RpcError(INVALID_PARAMS, "message_id was used for something else in this room.")
+    return Changed(first.seq, msgspec.json.decode(first.body, type=AttributesChanged).revision)
 
 
 def _apply(
@@ -178,11 +175,10 @@ def _check_total(attributes: Mapping[str, str], sizes: Sizes) -> None:
 
 
 def mark_empty(*, room_id: int, presence_epoch: str, now: datetime) -> None:
-    """Nobody was seen in the room: notes since when, in which life of the presence store. A mark of the same
-    life is kept."""
-    Room.objects.filter(pk=room_id).exclude(
-        empty_since__isnull=False, presence_epoch=presence_epoch
-    ).update(empty_since=now, presence_epoch=presence_epoch)
+    """Nobody was seen in the room: notes since when, in which life of the presence store. A mark that holds is
+    kept; one from before the last change (whose writer's clock may be ahead of ours) is made anew."""
+    not_marked = Q(empty_since=None) | Q(empty_since__lt=F("touched_at")) | ~Q(presence_epoch=presence_epoch)
+    Room.objects.filter(not_marked, pk=room_id).update(empty_since=now, presence_epoch=presence_epoch)
 
 
 def mark_in_use(*, project_id: int, room: str) -> None:
@@ -196,13 +192,17 @@ def clear_empty_room(
     """Clears an RTM room's attributes if it has been empty since before `empty_before` in this life of the
     presence store and nothing touched it; looked at again under the row's lock. Returns whether it did."""
     with transaction.atomic():
-        row = Room.objects.select_for_update().filter(
-            pk=room_id,
-            kind=Room.Kind.RTM,
-            empty_since__lte=empty_before,
-            presence_epoch=presence_epoch,
-            touched_at__lte=F("empty_since"),
-        ).first()
+        row = (
+            Room.objects.select_for_update()
+            .filter(
+                pk=room_id,
+                kind=Room.Kind.RTM,
+                empty_since__lte=empty_before,
+                presence_epoch=presence_epoch,
+                touched_at__lte=F("empty_since"),
+            )
+            .first()
+        )
         if row is None or not row.attribute_count:
             return False
         deleted = sorted(RoomAttribute.objects.filter(room=row).values_list("key", flat=True))

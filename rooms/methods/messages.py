@@ -1,0 +1,138 @@
+"""Sending and reading back (docs/contract.md 2, 4 and 5)."""
+
+from typing import Annotated, Final, Literal
+
+import msgspec
+
+from messaging.engine import Messaging
+from messaging.journal import Append
+from messaging.selectors import find_answer, history
+from realtime.calls import Call
+from realtime.errors import EXPIRED, LIMIT_EXCEEDED, NOT_IN_ROOM, REJECTED, SIZE_OVERFLOW, RpcError
+from realtime.hub import PAGE_BYTES
+from realtime.ids import MessageId, Name, Seq
+from realtime.methods import EntryPush, RawEntry, raw_entry
+from realtime.protocol import encode
+from realtime.registry import DEFERRED, Deferred, event, method
+from realtime.shapes import carries
+from realtime.streams import entry_text
+from rooms.messages import Message, check_message
+from rooms.methods.common import STORAGE_ERRORS
+from rooms.models import stream_name
+from rooms.policy import Action, require, subscription_of
+
+
+class SendParams(msgspec.Struct, forbid_unknown_fields=True):
+    """`message`: `{"type": "TEXT", "text"}` or `{"type": "RAW", "raw": base64, "description"?}`."""
+
+    room: Name
+    message_id: MessageId
+    message: Annotated[msgspec.Raw, carries(Message)]
+
+
+class SendResult(msgspec.Struct):
+    """The message's place in the room's order, and when the server took it (ms since 1970): durable."""
+
+    seq: int
+    ts: int
+
+
+class SentEntry(EntryPush):
+    """A message in a joined room. Its sender gets it too, and drops it."""
+
+    body: Message
+
+
+SENT: Final = event("room.sent", SentEntry)
+
+
+@method(
+    "room.send",
+    params=SendParams,
+    result=SendResult,
+    rate="message",
+    errors=(NOT_IN_ROOM, SIZE_OVERFLOW, LIMIT_EXCEEDED, REJECTED, EXPIRED, *STORAGE_ERRORS),
+)
+def send(call: Call, params: SendParams) -> Deferred:
+    """Sends a message to a joined room. The answer means: committed, in this place of the room's order."""
+    session = call.logged_in()
+    check_message(params.message, session.project.limits.sizes)
+    subscription = subscription_of(session, params.room)
+    if subscription is None:
+        call.defer()
+        call.runtime.hub.spawn(_answer_repeated(call, params))
+        return DEFERRED
+    require(session, Action.SEND, params.room)
+    call.defer()
+    messaging = call.runtime.part(Messaging)
+    messaging.append(
+        subscription.stream,
+        Append(
+            key=subscription.stream.key,
+            event=SENT,
+            sender=session.uid,
+            json_sender=session.json_uid,
+            message_id=params.message_id,
+            body=str(params.message, "utf-8"),
+            expires_s=messaging.expiry(),
+            call=call,
+        ),
+    )
+    return DEFERRED
+
+
+async def _answer_repeated(call: Call, params: SendParams) -> None:
+    """A repeated message gets its first answer even when its sender is not in the room any more."""
+    try:
+        session = call.logged_in()
+        name = stream_name(params.room)
+        first = await call.runtime.bridge.read(find_answer, session.project.id, name, session.uid, params.message_id)
+        if first is None or first.event != SENT:
+            raise RpcError(NOT_IN_ROOM)
+        call.reply(SendResult(first.seq, first.ts))
+    except RpcError as error:
+        call.fail(error)
+
+
+class HistoryParams(msgspec.Struct, forbid_unknown_fields=True):
+    """Messages between the seqs `after` and `before`, both exclusive and optional."""
+
+    room: Name
+    before: Seq | None = None
+    after: Seq | None = None
+    limit: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 50
+    order: Literal["asc", "desc"] = "desc"
+
+
+class HistoryResult(msgspec.Struct):
+    """`more`: there are further ones that way."""
+
+    entries: list[RawEntry]
+    more: bool
+
+
+@method(
+    "room.history",
+    params=HistoryParams,
+    result=HistoryResult,
+    rate="history",
+    errors=(NOT_IN_ROOM, *STORAGE_ERRORS),
+)
+async def room_history(call: Call, params: HistoryParams) -> HistoryResult:
+    """The messages of a joined room, at most 100 and 256 KiB a page, newest first unless `order` is "asc"."""
+    session = call.logged_in()
+    require(session, Action.READ_HISTORY, params.room)
+    name = stream_name(params.room)
+    found, more = await call.runtime.bridge.read(
+        history,
+        session.project.id,
+        name,
+        events=(SENT,),
+        before=params.before,
+        after=params.after,
+        limit=min(params.limit, session.project.limits.sizes.history_page),
+        max_bytes=PAGE_BYTES,
+        order=params.order,
+    )
+    json_name = encode(name)
+    return HistoryResult([raw_entry(entry_text(json_name, entry)) for entry in found], more)

@@ -1,0 +1,111 @@
+"""A project's own sizes hold in place of the defaults, at the limit and one past it."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import fields
+from typing import Any
+
+import pytest
+from asgiref.sync import sync_to_async
+
+from projects.limits import RATES, Sizes
+from projects.models import Project
+from tests.support.client import CallFailed, Client
+from tests.support.clock import Lifetime
+
+Enter = Callable[..., Awaitable[Client]]
+LIMIT = 3
+
+Try = Callable[[Client, int], Awaitable[Any]]
+
+
+async def message_bytes(client: Client, size: int) -> None:
+    await client.send("math", "x" * size, f"m{size}")
+
+
+async def rooms_per_session(client: Client, size: int) -> None:
+    for number in range(1, size):  # "math" is the first
+        await client.call("room.join", room=f"room-{number}")
+
+
+async def member_count_rooms(client: Client, size: int) -> None:
+    await client.call("room.member_counts", rooms=[f"room-{number}" for number in range(size)])
+
+
+async def put(client: Client, attributes: dict[str, str]) -> None:
+    await client.call("room.set_attributes", room="math", message_id=f"m{id(attributes)}", attributes=attributes)
+
+
+async def attribute_key_bytes(client: Client, size: int) -> None:
+    await put(client, {"k" * size: "v"})
+
+
+async def attribute_value_bytes(client: Client, size: int) -> None:
+    await put(client, {"k": "v" * size})
+
+
+async def room_attributes_bytes(client: Client, size: int) -> None:
+    await put(client, {"k": "v" * (size - 1)})
+
+
+async def room_attributes(client: Client, size: int) -> None:
+    await put(client, {str(number): "v" for number in range(size)})
+
+
+REFUSED: dict[str, tuple[Try, str]] = {
+    "message_bytes": (message_bytes, "size_overflow"),
+    "rooms_per_session": (rooms_per_session, "limit_exceeded"),
+    "member_count_rooms": (member_count_rooms, "limit_exceeded"),
+    "attribute_key_bytes": (attribute_key_bytes, "size_overflow"),
+    "attribute_value_bytes": (attribute_value_bytes, "size_overflow"),
+    "room_attributes_bytes": (room_attributes_bytes, "size_overflow"),
+    "room_attributes": (room_attributes, "size_overflow"),
+}
+CUT = {"listed_members", "history_page"}
+"""What is over these is not refused: the answer holds that many."""
+
+
+def test_every_size_is_tried_here() -> None:
+    assert set(REFUSED) | CUT == {field.name for field in fields(Sizes)}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+async def test_a_projects_own_size_holds(enter: Enter, make_project: Callable[..., Project], name: str) -> None:
+    project = await sync_to_async(make_project)(limits={"sizes": {name: LIMIT}})
+    attempt, error = REFUSED[name]
+    ann = await enter(project.app_id, "ann", "math")
+    with pytest.raises(CallFailed) as refused:
+        await attempt(ann, LIMIT + 1)
+    assert refused.value.name == error
+    bob = await enter(project.app_id, "bob", "math")
+    await attempt(bob, LIMIT)
+
+
+async def test_a_projects_own_size_of_a_history_page_holds(enter: Enter, make_project: Callable[..., Project]) -> None:
+    project = await sync_to_async(make_project)(limits={"sizes": {"history_page": LIMIT}})
+    ann = await enter(project.app_id, "ann", "math")
+    for number in range(LIMIT + 1):
+        await ann.send("math", "x", f"m{number}")
+    page = await ann.call("room.history", room="math", limit=100)
+    assert ([entry["seq"] for entry in page["entries"]], page["more"]) == ([4, 3, 2], True)
+
+
+async def test_a_projects_own_size_of_the_list_of_members_holds(
+    enter: Enter, make_project: Callable[..., Project]
+) -> None:
+    project = await sync_to_async(make_project)(limits={"sizes": {"listed_members": LIMIT}})
+    for number in range(LIMIT + 1):
+        last = await enter(project.app_id, f"u{number}", "math")
+    assert await last.call("room.members", room="math") == {"members": ["u0", "u1", "u2"], "total": 4}
+
+
+async def test_a_projects_own_rate_holds(lifetime: Lifetime, make_project: Callable[..., Project]) -> None:
+    project = await sync_to_async(make_project)(limits={"rates": {"get_room_attributes": [LIMIT, 60_000]}})
+    ann = await lifetime.enter(project.app_id, "ann")
+    for _ in range(LIMIT):
+        await ann.call("room.get_attributes", room="math")
+    with pytest.raises(CallFailed) as refused:
+        await ann.call("room.get_attributes", room="math")
+    assert (refused.value.name, refused.value.data["retry_after_ms"]) == ("too_often", 60_000 / LIMIT)
+    for number in range(RATES["join"].calls):
+        assert number == 0 or await ann.call("room.leave", room=f"room-{number - 1}") == {}
+        await ann.call("room.join", room=f"room-{number}")
