@@ -96,7 +96,8 @@ def database() -> dict[str, Any]:
         )
     else:
         # A process that hangs in a transaction holds stream heads: the server ends it after two seconds.
-        options["options"] = "-c idle_in_transaction_session_timeout=2000"
+        # Nobody waits for a lock longer than a client waits for its answer.
+        options["options"] = "-c idle_in_transaction_session_timeout=2000 -c lock_timeout=5000"
     return config
 
 
@@ -167,9 +168,7 @@ WHITENOISE_USE_FINDERS = DEBUG
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
-        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
-        if DEBUG
-        else "config.static.ManifestStorage"
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage" if DEBUG else "config.static.ManifestStorage"
     },
 }
 

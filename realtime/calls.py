@@ -42,6 +42,9 @@ class Call:
         return session
 
     def defer(self) -> None:
+        """The answer comes later. A queued call of a method that defers as well counts once."""
+        if self.deferred:
+            return
         self.deferred = True
         self.connection.begin_work(self.size)
         self.runtime.pressure.begin(self.size)
@@ -60,6 +63,11 @@ class Call:
         """Answers with an error."""
         if self.wants_reply:
             self._send(failure_text(self.request_id, error))
+        if self.deferred:
+            self._done()
+
+    def abandon(self) -> None:
+        """Its connection is gone before it was begun: it counts no more."""
         if self.deferred:
             self._done()
 

@@ -25,7 +25,7 @@ from realtime.errors import (
     PARSE_ERROR,
     RpcError,
 )
-from realtime.protocol import MAX_BATCH, MAX_FRAME_BYTES, MAX_ID_LENGTH, Request, decode_batch, decode_request
+from realtime.protocol import MAX_BATCH, MAX_FRAME_BYTES, Request, decode_batch, decode_request
 from realtime.registry import DEFERRED, METHODS, Deferred, Method
 from realtime.runtime import Runtime
 
@@ -48,11 +48,12 @@ class Gateway(AsyncConsumer):
         runtime = self.runtime if self.runtime is not None else await runtimes.started()
         self.scope = scope
         await receive()  # websocket.connect
+        await send({"type": "websocket.accept"})
         if runtime.draining or len(runtime.sessions.connections) >= MAX_CONNECTIONS:
+            # Only after the handshake: a refused one tells a browser nothing.
             code = SERVER_RESTART if runtime.draining else OVERLOADED
             await send({"type": "websocket.close", "code": code.code, "reason": code.name})
             return
-        await send({"type": "websocket.accept"})
         extension = (scope.get("extensions") or {}).get("rostrum.frame") or {}
         connection = Connection(
             send,
@@ -69,7 +70,8 @@ class Gateway(AsyncConsumer):
             if connection.closed is None:
                 raise
         finally:
-            connection.queue.clear()
+            while connection.queue:
+                connection.queue.popleft().call.abandon()
             runtime.sessions.lose(connection)
 
     async def _read(self, runtime: Runtime, connection: Connection, receive: Any) -> None:
@@ -145,13 +147,11 @@ def _count_error(connection: Connection) -> None:
         connection.close(PROTOCOL_ERROR)
 
 
-def _receive_request(
-    runtime: Runtime, connection: Connection, raw: str | msgspec.Raw, size: int
-) -> None:
+def _receive_request(runtime: Runtime, connection: Connection, raw: str | msgspec.Raw, size: int) -> None:
     try:
         request = decode_request(raw)
     except msgspec.ValidationError as error:
-        _refuse(runtime, connection, RpcError(INVALID_REQUEST, str(error)))
+        _refuse(runtime, connection, RpcError(INVALID_REQUEST, str(error)[:200]))
         return
     except (msgspec.DecodeError, RecursionError) as error:
         _refuse(runtime, connection, RpcError(PARSE_ERROR, str(error)[:200]))
@@ -161,9 +161,6 @@ def _receive_request(
         call = Call(runtime, connection, None, False, size)
     else:
         call = Call(runtime, connection, request_id, True, size)
-        if type(request_id) is str and len(request_id) > MAX_ID_LENGTH:
-            _refuse(runtime, connection, RpcError(INVALID_REQUEST, "The id is longer than 64 characters."))
-            return
     _run(call, request)
 
 
@@ -181,31 +178,39 @@ def _run(call: Call, request: Request) -> None:
         elif method.rate is not None:
             session.buckets.spend(method.rate, call.runtime.loop.time())
         params = method.decode(request.params)
-        if method.is_async or (session is None and method.needs_session):
+        if method.is_async or (method.needs_session and (session is None or _is_behind(call.connection))):
             _queue(call, method, params)
             return
         answer = method.handler(call, params)
-    except RpcError as error:
-        call.fail(error)
-        _count_error(call.connection)
-    except (msgspec.ValidationError, RecursionError) as error:
-        call.fail(RpcError(INVALID_PARAMS, str(error)[:300]))
-        _count_error(call.connection)
-    except msgspec.DecodeError as error:
-        call.fail(RpcError(PARSE_ERROR, str(error)[:300]))
-        _count_error(call.connection)
-    except Exception:
-        _fail_unknown(call, method)
+    except Exception as error:
+        _fail(call, request.method, error)
     else:
         if answer is not DEFERRED:
             assert isinstance(answer, msgspec.Struct)
             call.reply(answer)
 
 
-def _fail_unknown(call: Call, method: Method | None) -> None:
-    incident = secrets.token_hex(6)
-    logger.error("incident %s in %s", incident, method.name if method is not None else "?", exc_info=True)
-    call.fail(RpcError(INTERNAL, incident=incident))
+def _is_behind(connection: Connection) -> bool:
+    """Whether calls that were sent before the login was answered still wait: nothing overtakes them."""
+    return bool(connection.queue) and any(pending.call.session is None for pending in connection.queue)
+
+
+def _fail(call: Call, method: str, error: Exception) -> None:
+    """Answers with the error. A defect is logged under an id that the reply carries; the socket stays open."""
+    match error:
+        case RpcError():
+            known = error
+        case msgspec.ValidationError() | RecursionError():
+            known = RpcError(INVALID_PARAMS, str(error)[:300])
+        case msgspec.DecodeError():
+            known = RpcError(PARSE_ERROR, str(error)[:300])
+        case _:
+            incident = secrets.token_hex(6)
+            logger.error("incident %s in %s", incident, method, exc_info=error)
+            call.fail(RpcError(INTERNAL, incident=incident))
+            return
+    call.fail(known)
+    _count_error(call.connection)
 
 
 def _queue(call: Call, method: Method, params: msgspec.Struct) -> None:
@@ -235,11 +240,8 @@ async def _answer(call: Call, method: Method, params: msgspec.Struct) -> None:
         answer = method.handler(call, params)
         if not isinstance(answer, msgspec.Struct | Deferred):
             answer = await answer
-    except RpcError as error:
-        call.fail(error)
-        _count_error(call.connection)
-    except Exception:
-        _fail_unknown(call, method)
+    except Exception as error:
+        _fail(call, method.name, error)
     else:
         if answer is not DEFERRED:
             assert isinstance(answer, msgspec.Struct)

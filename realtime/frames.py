@@ -1,10 +1,17 @@
 """What is sent: texts, encoded once and shared by all their receivers."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 MAX_FRAME_BYTES: Final = 128 * 1024
-"""Above this many characters, what is ready for a connection goes out in several frames."""
+"""Above this many bytes, what is ready for a connection goes out in several frames."""
+SMALL_CHARS: Final = MAX_FRAME_BYTES // 4
+"""So many characters are never above it."""
+
+
+def utf8_size(text: str) -> int:
+    """Bytes of a text on the wire; asking whether it is ASCII costs nothing."""
+    return len(text) if text.isascii() else len(text.encode())
 
 
 class Frame:
@@ -44,6 +51,20 @@ class Chunk:
         return frame
 
 
+def batches(texts: Iterable[str]) -> Iterator[list[str]]:
+    """The texts in order, as many together as stay below the cap; one alone may be above it."""
+    batch: list[str] = []
+    size = 0
+    for text in texts:
+        text_size = utf8_size(text)
+        if batch and size + text_size > MAX_FRAME_BYTES:
+            yield batch
+            batch, size = [], 0
+        batch.append(text)
+        size += text_size
+    yield batch
+
+
 def join_frames(texts: Sequence[str]) -> list[Frame]:
     """The texts as few frames: one message alone, several as a batch array, none much above the cap.
 
@@ -51,14 +72,4 @@ def join_frames(texts: Sequence[str]) -> list[Frame]:
     """
     if len(texts) == 1:
         return [Frame(texts[0])]
-    frames = []
-    batch: list[str] = []
-    size = 0
-    for text in texts:
-        if batch and size + len(text) > MAX_FRAME_BYTES:
-            frames.append(Frame(f"[{','.join(batch)}]"))
-            batch, size = [], 0
-        batch.append(text)
-        size += len(text)
-    frames.append(Frame(f"[{','.join(batch)}]"))
-    return frames
+    return [Frame(f"[{','.join(batch)}]") for batch in batches(texts)]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from realtime.connection import Connection
 from realtime.errors import UNAVAILABLE, RpcError
 from realtime.fanout import Fanout
-from realtime.frames import Chunk
+from realtime.frames import SMALL_CHARS, Chunk, batches
 from realtime.layer import Layer, stream_group
 from realtime.protocol import notification_text
 from realtime.streams import (
@@ -24,6 +24,7 @@ from realtime.streams import (
     StreamKey,
     StreamStore,
     Subscription,
+    entries_size,
     entry_text,
 )
 
@@ -36,7 +37,7 @@ GAP_S: Final = 0.05
 HEAD_CHECK_S: Final = 2.0
 PAGE_BYTES: Final = 256 * 1024
 HELD_LIMIT: Final = 1_000
-LAYER_CHARS: Final = 256 * 1024
+LAYER_BYTES: Final = 256 * 1024
 RINGS_CHARS: Final = 64 * 1024 * 1024
 """Budget of all rings together."""
 
@@ -122,24 +123,32 @@ class Hub:
             stream.gap_timer = self._loop.call_later(GAP_S, self._start_repair, stream)
 
     def flush(self) -> None:
-        """Sends what has passed the cursors: one chunk per stream to all its members, one frame each."""
+        """Sends what has passed the cursors: one chunk per stream to all its members, one frame each as
+        long as it is small."""
         touched, self._touched = self._touched, []
         now_s = self._loop.time()
         for stream in touched:
             ready, stream.ready = stream.ready, []
             text = ready[0][1] if len(ready) == 1 else ",".join([text for _, text in ready])
-            self._remember(stream, ready, len(text), now_s)
+            self._remember(stream, ready, len(text) - len(ready) + 1, now_s)
             for subscription in list(stream.holds):
                 subscription.keep(ready)
             if stream.members:
-                self.fanout.broadcast(stream.members, Chunk(text, len(ready)))
+                if len(text) <= SMALL_CHARS:
+                    self.fanout.broadcast(stream.members, Chunk(text, len(ready)))
+                else:
+                    self._broadcast_large(stream, ready)
             if stream.waiters:
                 self._wake(stream)
         self.fanout.pump()
 
-    def _remember(
-        self, stream: LiveStream, entries: list[tuple[int, str]], chars: int, now_s: float
-    ) -> None:
+    def _broadcast_large(self, stream: LiveStream, entries: list[tuple[int, str]]) -> None:
+        """In frames below the cap, each still encoded once: one leaves before the next is made."""
+        for batch in batches(text for _, text in entries):
+            self.fanout.broadcast(stream.members, Chunk(",".join(batch), len(batch)))
+            self.fanout.pump()
+
+    def _remember(self, stream: LiveStream, entries: list[tuple[int, str]], chars: int, now_s: float) -> None:
         ring = stream.ring
         ring.extend(entries)
         stream.ring_chars += chars
@@ -147,6 +156,8 @@ class Hub:
         if not stream.marks or now_s - stream.marks[-1][0] > 1.0:
             stream.marks.append((now_s, entries[-1][0]))
             self._age_ring(stream, now_s)
+        else:
+            stream.marks[-1] = (stream.marks[-1][0], entries[-1][0])
         if stream.ring_chars > RING_CHARS or self._rings_chars > RINGS_CHARS:
             target = RING_CHARS if self._rings_chars <= RINGS_CHARS else 0
             freed = 0
@@ -155,7 +166,8 @@ class Hub:
             self._rings_chars -= freed
 
     def _age_ring(self, stream: LiveStream, now_s: float) -> None:
-        """Forgets what is older than RING_S: a mark says that entries up to its seq came by its time."""
+        """Forgets what is older than RING_S: a mark says that entries up to its seq came in the second from its
+        time on."""
         limit = None
         while stream.marks and stream.marks[0][0] < now_s - RING_S:
             limit = stream.marks.popleft()[1]
@@ -184,7 +196,10 @@ class Hub:
                     return
                 self.identify(stream, found)
             while stream.id is not None and stream.cursor is not None:
+                life = (stream.id, stream.epoch)
                 entries = await self._store.read(stream.id, stream.cursor, PAGE_BYTES)
+                if life != (stream.id, stream.epoch):
+                    continue  # reset meanwhile: what was read is of the lost time
                 for entry in entries:
                     if entry.seq > stream.cursor:
                         self._advance(stream, entry.seq, entry_text(stream.json_name, entry))
@@ -204,7 +219,7 @@ class Hub:
         """The stream has got its row, or another one: a restored database has other epochs."""
         if stream.id == head.id and stream.epoch == head.epoch:
             return
-        first = stream.id is None and stream.cursor == 0
+        first = stream.id is None
         stream.id = head.id
         stream.epoch = head.epoch
         if not first and stream.cursor is not None:
@@ -236,7 +251,7 @@ class Hub:
             "epoch": head.epoch,
             "head": entries[-1][0],
         }
-        if sum(len(text) for _, text in entries) <= LAYER_CHARS:
+        if entries_size(entries) <= LAYER_BYTES:
             message["entries"] = [[seq, text] for seq, text in entries]
         self._layer.send(stream_group(key), message)
 
@@ -252,8 +267,7 @@ class Hub:
         if stream.id is None:
             self.identify(stream, head)
         elif stream.epoch != head.epoch:
-            self._check(stream, head)
-            return
+            return  # an old hint, or the first news of a restored database: the head check tells which
         for seq, text in message.get("entries", ()):
             self.publish(stream, seq, text)
         self.flush()
@@ -262,12 +276,12 @@ class Hub:
 
     async def check_heads(self) -> None:
         """The head check: an entry whose publisher died, or that a command wrote, is never stuck."""
-        with_row = {stream.id: stream for stream in self.live.values() if stream.id is not None}
+        with_row = {stream.id: (stream, stream.cursor) for stream in self.live.values() if stream.id is not None}
         without = [stream for stream in self.live.values() if stream.id is None and stream.cursor is not None]
         heads = await self._store.heads(list(with_row)) if with_row else {}
-        for stream_id, stream in with_row.items():
+        for stream_id, (stream, passed) in with_row.items():
             if (head := heads.get(stream_id)) is not None:
-                self._check(stream, head)
+                self._check(stream, head, passed or 0)
             elif self.live.get(stream.key) is stream:
                 self._lose_row(stream)
         found = await self._store.find([stream.key for stream in without]) if without else {}
@@ -281,9 +295,13 @@ class Hub:
         self._reset(stream, StreamHead(0, "", 0))
         self.fanout.pump()
 
-    def _check(self, stream: LiveStream, head: StreamHead) -> None:
+    def _check(self, stream: LiveStream, head: StreamHead, passed: int = 0) -> None:
+        """`passed`: the cursor before the head was read. All of it had been committed, so that a lower head is
+        that of a copy which took over and lacks the last commits: their seqs will be used again."""
         if self.live.get(stream.key) is not stream or stream.cursor is None:
             return
+        if stream.id == head.id and stream.epoch == head.epoch and head.head < passed <= stream.cursor:
+            self._reset(stream, head)
         self.identify(stream, head)
         if head.head > stream.cursor:
             self._start_repair(stream)
@@ -357,7 +375,8 @@ class Hub:
         if stream.gap_timer is not None:
             stream.gap_timer.cancel()
         for _, waiter in stream.waiters:
-            waiter.cancel()
+            if not waiter.done():
+                waiter.set_exception(RpcError(UNAVAILABLE))
         if self.shared:
             self.spawn(self._layer_leave(stream.key))
 
@@ -415,17 +434,15 @@ class Hub:
             return Page([], cursor)
         stored = await self._store.read(stream.id, after, max_bytes)
         entries = [
-            (entry.seq, entry_text(stream.json_name, entry))
-            for entry in stored
-            if entry.seq <= (stream.cursor or 0)
+            (entry.seq, entry_text(stream.json_name, entry)) for entry in stored if entry.seq <= (stream.cursor or 0)
         ]
         if not stored:
             return Page([], stream.cursor or 0)
         last = entries[-1][0] if entries else after
-        left = max_bytes - sum(len(text) for _, text in entries)
+        left = max_bytes - entries_size(entries)
         if left > 0 and len(entries) == len(stored):
             more = stream.ring_page(last, left)
-            if more and sum(len(text) for _, text in more) <= left:
+            if more and entries_size(more) <= left:
                 entries += more
                 last = more[-1][0]
         return Page(entries, last)
@@ -436,27 +453,42 @@ class Hub:
         """The first page of what a client missed after `after`, which it saw in `epoch`.
 
         Not recovered: another epoch, a cursor past the head, or a gap that began before the window or that
-        retention has cut. Then the entries of the window come all the same, and history has the rest.
+        retention has cut. Then the entries of the window come all the same, and history has the rest: the client
+        goes on at the first of `entries`, or at `head` if there are none. An empty epoch is believed: a member since
+        before the first entry learns it only from its first page. `max_bytes` 0: no entries, all is to be pulled.
         """
+        if after > (stream.cursor or 0) or (epoch and epoch != stream.epoch):
+            await self._meet(stream, after)
         head = stream.cursor or 0
-        if (epoch and epoch != stream.epoch) or after > head or (not epoch and stream.epoch and after):
+        if (epoch and epoch != stream.epoch) or after > head:
             return Recovery(False, stream.epoch, head, [], head, live=True)
         if after >= head:
             return Recovery(True, stream.epoch, head, [], head, live=True)
-        start = after
+        start, life = after, (stream.id, stream.epoch)
         is_recent = window_ms >= RING_S * 1000 and stream.ring_page(after, 0) is not None
         if not is_recent and stream.id is not None:
             first = await self._store.first_since(stream.id, after, self._clock_ms() - window_ms)
             start = first - 1 if first is not None else (stream.cursor or 0)
-        page = await self.page(stream, start, max_bytes)
+        page = await self.page(stream, start, max_bytes) if max_bytes else Page([], start)
+        head = stream.cursor or 0
+        if life != (stream.id, stream.epoch):  # reset meanwhile
+            return Recovery(False, stream.epoch, head, [], head, live=True)
         return Recovery(
             recovered=start == after,
             epoch=stream.epoch,
-            head=stream.cursor or 0,
+            head=head if start == after or page.entries else start,
             entries=page.entries,
             last=page.last,
-            live=page.last >= (stream.cursor or 0),
+            live=page.last >= head,
         )
+
+    async def _meet(self, stream: LiveStream, after: int) -> None:
+        """Before a cursor is disbelieved: the process that told it may have been ahead of this one."""
+        head = (await self._store.find([stream.key])).get(stream.key)
+        if head is None or self.live.get(stream.key) is not stream:
+            return
+        self.identify(stream, head)
+        await self.reach(stream, min(after, head.head))
 
     # -- housekeeping ------------------------------------------------------------------------------------
 

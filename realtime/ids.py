@@ -16,7 +16,7 @@ Name = Annotated[
         min_length=1,
         max_length=64,
         pattern=NAME_PATTERN,
-        description="1 to 64 bytes of a-z A-Z 0-9 space and !#$%&()+-:;<=.>?@[]^_{}|~,",
+        description="1 to 64 bytes of a-z A-Z 0-9 space and `!#$%&()+-:;<=.>?@[]^_{}|~,`",
     ),
 ]
 MessageId = Annotated[
@@ -27,6 +27,9 @@ MessageId = Annotated[
         pattern=r"\A[A-Za-z0-9_-]{1,64}\Z",
         description="Made by the client, time-ordered; the same id again gets the first answer.",
     ),
+]
+Seq = Annotated[
+    int, msgspec.Meta(ge=0, le=2**53 - 1, description="0 to 2^53 - 1, which every JSON reader takes exactly")
 ]
 AppId = Annotated[str, msgspec.Meta(pattern=r"\A[0-9A-Za-z]{32}\Z", description="32 letters and digits")]
 

@@ -5,6 +5,7 @@ from typing import Annotated, Final
 import msgspec
 
 from realtime.calls import Call
+from realtime.close_codes import LOGGED_OUT
 from realtime.connection import ACK_BYTES
 from realtime.errors import (
     ALREADY_LOGGED_IN,
@@ -12,13 +13,17 @@ from realtime.errors import (
     INVALID_PARAMS,
     INVALID_TOKEN,
     NOT_AUTHORIZED,
+    OVERLOADED,
+    TOO_OFTEN,
+    UNAVAILABLE,
     RpcError,
 )
 from realtime.hub import PAGE_BYTES, Recovery
-from realtime.ids import AppId, Name, is_name
+from realtime.ids import AppId, Name, Seq, is_name
 from realtime.registry import DEFERRED, Deferred, event, method
 from realtime.sessions import Session
-from realtime.streams import entry_item
+from realtime.shapes import ANY_BODY, carries
+from realtime.streams import entries_size, entry_item
 
 HEARTBEAT_MS: Final = 3_000
 MAX_CURSORS: Final = 64
@@ -31,12 +36,22 @@ class Empty(msgspec.Struct, forbid_unknown_fields=True):
 class Cursor(msgspec.Struct, forbid_unknown_fields=True):
     """Where a client is in a stream: it has seen everything up to `seq` of `epoch`."""
 
-    seq: Annotated[int, msgspec.Meta(ge=0)]
+    seq: Seq
     epoch: Annotated[str, msgspec.Meta(max_length=32)] = ""
 
 
+class EntryPush(msgspec.Struct):
+    """Base of the events that are entries: a pushed entry, its `body` aside. `ts`: ms since 1970."""
+
+    stream: str
+    seq: int
+    sender: str
+    message_id: str
+    ts: int
+
+
 class EntryItem(msgspec.Struct):
-    """A committed entry, as in a page. `ts`: ms since 1970."""
+    """A committed entry, as in a page; `body` is that of its event. `ts`: ms since 1970."""
 
     event: str
     stream: str
@@ -44,18 +59,22 @@ class EntryItem(msgspec.Struct):
     sender: str
     message_id: str
     ts: int
-    body: msgspec.Raw
+    body: Annotated[msgspec.Raw, ANY_BODY]
+
+
+RawEntry = Annotated[msgspec.Raw, carries(EntryItem)]
+"""An `EntryItem` as spliced text."""
 
 
 class StreamState(msgspec.Struct):
-    """A stream after a recovery. Not `recovered`: something before `entries` is missing, history has it.
-    Not `live`: read on with stream.read until it is."""
+    """A stream after a recovery. Not `recovered`: something before `entries` is missing, history has it; without
+    entries the stream goes on at `head`. Not `live`: read on with stream.read until it is."""
 
     recovered: bool
     epoch: str
     head: int
     live: bool
-    entries: list[msgspec.Raw]
+    entries: list[RawEntry]
 
     @classmethod
     def of(cls, recovery: Recovery) -> "StreamState":
@@ -102,10 +121,26 @@ class LoginResult(msgspec.Struct):
     streams: dict[str, StreamState]
 
 
-@method("session.login", params=LoginParams, result=LoginResult, rate=None, needs_session=False)
+@method(
+    "session.login",
+    params=LoginParams,
+    result=LoginResult,
+    rate=None,
+    needs_session=False,
+    errors=(
+        ALREADY_LOGGED_IN,
+        INVALID_APP_ID,
+        INVALID_TOKEN,
+        NOT_AUTHORIZED,
+        TOO_OFTEN,
+        UNAVAILABLE,
+        OVERLOADED,
+    ),
+)
 async def login(call: Call, params: LoginParams) -> Deferred:
     """Logs in. With the `session` of an earlier login it goes on from there: rooms are still joined, and for
-    each cursor in `streams` come the entries missed. Another login of the uid elsewhere is closed."""
+    each cursor in `streams` come the entries missed. Another login of the uid elsewhere is closed. A uid logs in
+    at most twice a second."""
     runtime = call.runtime
     connection = call.connection
     if connection.session is not None:
@@ -150,13 +185,9 @@ async def _recover(call: Call, session: Session, cursors: dict[str, Cursor]) -> 
         if cursor is None:  # the client knows nothing of it yet: it starts at the head
             head = stream.cursor or 0
             recovery = Recovery(False, stream.epoch, head, [], head, live=True)
-        elif left <= 0:
-            recovery = Recovery(True, stream.epoch, stream.cursor or 0, [], cursor.seq, live=False)
         else:
-            recovery = await hub.recover(
-                stream, cursor.seq, cursor.epoch, session.project.recovery_window_ms, left
-            )
-            left -= sum(len(text) for _, text in recovery.entries)
+            recovery = await hub.recover(stream, cursor.seq, cursor.epoch, session.project.recovery_window_ms, left)
+            left = max(0, left - entries_size(recovery.entries))
         recoveries[name] = recovery
     for name, recovery in recoveries.items():
         # what came while later streams were read is pulled
@@ -164,17 +195,18 @@ async def _recover(call: Call, session: Session, cursors: dict[str, Cursor]) -> 
     return recoveries
 
 
-@method("session.logout", params=Empty, result=Empty)
+@method("session.logout", params=Empty, result=Empty, errors=(UNAVAILABLE,))
 async def logout(call: Call, params: Empty) -> Deferred:
     """Leaves all rooms and ends the session; the connection is closed."""
     session = call.logged_in()
+    await call.runtime.sessions.end(session)
     call.reply(Empty())
-    await call.runtime.sessions.logout(session)
+    call.runtime.sessions.drop(session, LOGGED_OUT)
     return DEFERRED
 
 
 class PingParams(msgspec.Struct, forbid_unknown_fields=True):
-    received: Annotated[int, msgspec.Meta(ge=0)] = 0
+    received: Seq = 0
 
 
 @method("session.ping", params=PingParams, result=Empty, rate=None, needs_session=False)
@@ -186,7 +218,7 @@ def ping(call: Call, params: PingParams) -> Empty:
 
 
 class AckParams(msgspec.Struct, forbid_unknown_fields=True):
-    received: Annotated[int, msgspec.Meta(ge=0)]
+    received: Seq
 
 
 @method("session.ack", params=AckParams, result=Empty, rate=None, needs_session=False)

@@ -1,6 +1,6 @@
 """The JSON-RPC 2.0 envelope: reading requests, writing replies, errors and notifications as text."""
 
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
@@ -9,16 +9,17 @@ from realtime.errors import ErrorKind, RpcError
 MAX_FRAME_BYTES: Final = 256 * 1024
 """A received frame: 32 KiB of text may grow sixfold by escaping."""
 MAX_BATCH: Final = 64
-MAX_ID_LENGTH: Final = 64
 
 RequestId = int | str | None
+_IntId = Annotated[int, msgspec.Meta(ge=-(2**53), le=2**53)]
+_StrId = Annotated[str, msgspec.Meta(max_length=64)]
 
 
 class Request(msgspec.Struct):
     jsonrpc: Literal["2.0"]
     method: str
     params: msgspec.Raw = msgspec.Raw(b"{}")
-    id: int | str | msgspec.UnsetType | None = msgspec.UNSET
+    id: _IntId | _StrId | msgspec.UnsetType | None = msgspec.UNSET
 
 
 decode_request = msgspec.json.Decoder(Request).decode

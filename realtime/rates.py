@@ -56,6 +56,9 @@ class RateBuckets:
         if not bucket.spend(now_s, cost):
             raise too_often(bucket, cost)
 
+    def are_of(self, rates: Mapping[str, Rate]) -> bool:
+        return self._rates == rates
+
     def levels(self, now_s: float) -> str:
         """What is left in the buckets that are not full, as text for the presence store."""
         spent = {name: round(bucket.refill(now_s), 2) for name, bucket in self._buckets.items()}

@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
 
+from realtime.errors import ErrorKind
+
 if TYPE_CHECKING:
     from realtime.calls import Call
+
 
 class Deferred:
     """What a handler returns that has replied, or whose reply comes from elsewhere."""
@@ -23,7 +26,8 @@ Handler = Callable[["Call", Any], Answer | Coroutine[Any, Any, Answer]]
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """One RPC method: `rate` names the bucket that a call spends, None for free ones."""
+    """One RPC method: `rate` names the bucket that a call spends, None for free ones. `errors`: those of its own,
+    beside what any request may be answered with."""
 
     name: str
     params: type[msgspec.Struct]
@@ -32,13 +36,22 @@ class Method:
     needs_session: bool
     is_async: bool
     handler: Handler
+    errors: tuple[ErrorKind, ...]
     doc: str
     decode: Callable[[msgspec.Raw], msgspec.Struct]
 
 
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A notification that the server sends."""
+
+    name: str
+    params: type[msgspec.Struct]
+    doc: str
+
+
 METHODS: Final[dict[str, Method]] = {}
-EVENTS: Final[dict[str, tuple[type[msgspec.Struct], str]]] = {}
-"""Notifications the server sends: name -> (params, meaning)."""
+EVENTS: Final[dict[str, Event]] = {}
 
 
 def method(
@@ -48,6 +61,7 @@ def method(
     result: type[msgspec.Struct],
     rate: str | None = "session",
     needs_session: bool = True,
+    errors: tuple[ErrorKind, ...] = (),
 ) -> Callable[[Callable[["Call", P], Any]], Callable[["Call", P], Any]]:
     """Declares `name`. A plain function answers in the same turn of the loop; a coroutine function's calls
     run one after the other for each connection."""
@@ -63,6 +77,7 @@ def method(
             needs_session=needs_session,
             is_async=inspect.iscoroutinefunction(handler),
             handler=handler,
+            errors=errors,
             doc=inspect.getdoc(handler) or "",
             decode=msgspec.json.Decoder(params).decode,
         )
@@ -73,5 +88,5 @@ def method(
 
 def event(name: str, params: type[msgspec.Struct]) -> str:
     """Declares a notification, for the documents; returns its name."""
-    EVENTS[name] = (params, inspect.getdoc(params) or "")
+    EVENTS[name] = Event(name, params, inspect.getdoc(params) or "")
     return name

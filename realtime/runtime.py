@@ -182,8 +182,7 @@ class Runtime:
             connection.close(SERVER_RESTART, delay_ms=random.randint(0, spread_ms))
         try:
             async with asyncio.timeout(DRAIN_TIMEOUT_S):
-                while self.sessions.connections:
-                    await asyncio.sleep(0.02)
+                await self.sessions.all_lost.wait()
         except TimeoutError:
             logger.warning("drain: %d connections did not close in time", len(self.sessions.connections))
         await self.hub.settle(2)
@@ -245,11 +244,11 @@ async def startup() -> None:
 
 async def drain() -> None:
     """For SIGTERM, before the server closes its connections."""
-    for runtime in list(_running):
+    for runtime in tuple(_running):
         await runtime.drain()
 
 
 async def shutdown() -> None:
     """For the server's end."""
-    for runtime in list(_running):
+    for runtime in tuple(_running):
         await runtime.stop()

@@ -4,14 +4,14 @@ The presence store decides (docs/contract.md 6); this process is the truth for i
 to the store is compare-and-set on the session's generation, so a late one changes nothing.
 """
 
+import asyncio
 import logging
 import secrets
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Final, TypeVar
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from projects.selectors import Tenant
 from realtime.close_codes import (
-    LOGGED_OUT,
     LOGIN_TIMEOUT,
     REMOTE_LOGIN,
     SESSION_LOST,
@@ -24,7 +24,7 @@ from realtime.layer import node_group, stream_group
 from realtime.presence import LoginOutcome, PresenceStore, PresenceUnavailable, SessionRecord
 from realtime.protocol import encode, notification_text
 from realtime.rates import KeyedBuckets, RateBuckets
-from realtime.streams import Subscription
+from realtime.streams import StreamKey, Subscription
 
 if TYPE_CHECKING:
     from realtime.runtime import Runtime
@@ -39,8 +39,17 @@ FORGET_S: Final = 36.0
 """The store has removed a session by then, whoever did it."""
 ALIVE_S: Final = 3.0
 REAP_BATCH: Final = 200
+BUCKETS_KEPT_S: Final = 10.0
+"""As long as the presence store remembers a uid's last login."""
 
 _EVICTED: Final = {"superseded": SUPERSEDED, "remote_login": REMOTE_LOGIN, "removed": SESSION_LOST}
+
+
+class _Ended(NamedTuple):
+    """What is kept for a moment of a session that has ended here; `at_s` on the loop's clock."""
+
+    at_s: float
+    buckets: RateBuckets
 
 
 class Session:
@@ -57,6 +66,7 @@ class Session:
         "json_uid",
         "lost_s",
         "project",
+        "returning",
         "since_ms",
         "subscriptions",
         "uid",
@@ -73,6 +83,8 @@ class Session:
         self.gone = False
         self.lost_s = 0.0
         self.subscriptions: dict[str, Subscription] = {}
+        self.returning: set[str] = set()
+        """Streams it is in as the store knows, and not subscribed to here yet."""
         self.buckets = RateBuckets(project.limits.rates)
         self.joins: KeyedBuckets | None = None
 
@@ -86,9 +98,15 @@ class Sessions:
         self._runtime = runtime
         self._presence = presence
         self._sessions: dict[tuple[int, str], Session] = {}
+        self._ended: dict[tuple[int, str], _Ended] = {}
         self.connections: dict[Connection, None] = {}
-        self.on_membership: list[Callable[[int, Sequence[str]], None]] = []
-        """Called with a project's id and the streams whose members changed, here or elsewhere."""
+        self.all_lost = asyncio.Event()
+        self.all_lost.set()
+        self.on_membership: list[Callable[[int, Sequence[str], str], None]] = []
+        """Called with a project's id, the streams whose members changed here, and the uid that has left them, or ""
+        when nobody has."""
+        self.on_restored: list[Callable[[StreamKey], Awaitable[None]]] = []
+        """Called with a stream that a resumed session brought to this process."""
 
     def __len__(self) -> int:
         return len(self._sessions)
@@ -101,30 +119,51 @@ class Sessions:
 
     # -- login and logout --------------------------------------------------------------------------------
 
-    async def login(
-        self, connection: Connection, project: Tenant, uid: str, wanted: str
-    ) -> tuple[Session, bool]:
+    async def login(self, connection: Connection, project: Tenant, uid: str, wanted: str) -> tuple[Session, bool]:
         """Logs a uid in on a connection: resumes session `wanted` (then True), or takes over from any other.
 
         Raises RpcError `too_often` above 2 logins a second, `unavailable` without a presence store.
         """
-        outcome = await self._ask(
-            self._presence.login(project.id, uid, wanted or None, secrets.token_hex(12))
-        )
+        outcome = await self._ask(self._presence.login(project.id, uid, wanted or None, secrets.token_hex(12)))
         if outcome.too_often:
             raise RpcError(TOO_OFTEN, retry_after_ms=1000)
-        if connection.closed is not None or connection not in self.connections:
-            await self._say_gone(project.id, uid, outcome.generation, 0, outcome.levels)
-            raise RpcError(UNAVAILABLE)
         session = self._take(project, uid, outcome)
         session.connection = connection
         connection.session = session
         self._hint_previous(outcome)
-        self._changed(project.id, outcome.left_rooms)
-        for name in outcome.rooms:
-            if name not in session.subscriptions:  # resumed from another process
-                session.subscriptions[name] = await self._runtime.hub.subscribe(session, name)
+        self._changed(project.id, outcome.left_rooms, left=uid)
+        try:
+            await self._restore_rooms(session, outcome.rooms)
+        except RpcError:
+            self._let_go(connection)  # the session is kept: the same login may succeed later
+            raise
+        if connection.closed is not None or connection not in self.connections:
+            self.lose(connection)
+            raise RpcError(UNAVAILABLE)
         return session, outcome.resumed
+
+    async def _restore_rooms(self, session: Session, names: Sequence[str]) -> None:
+        """A session resumed from another process brings its rooms along; what it has left there, it has left."""
+        for name in [name for name in session.subscriptions if name not in names]:
+            self._runtime.hub.unsubscribe(session.subscriptions.pop(name))
+        session.returning = {name for name in names if name not in session.subscriptions}
+        for name in names:
+            if name in session.returning:
+                session.subscriptions[name] = await self._return_to(session, name)
+                session.returning.discard(name)
+
+    async def _return_to(self, session: Session, name: str) -> Subscription:
+        subscription = await self._runtime.hub.subscribe(session, name)
+        try:
+            for listener in self.on_restored:
+                await listener(subscription.stream.key)
+            if self._sessions.get(session.key) is not session or not subscription.is_open:
+                raise RpcError(UNAVAILABLE, "The session was replaced.")
+        except BaseException:
+            if session.subscriptions.get(name) is not subscription:
+                self._runtime.hub.unsubscribe(subscription)
+            raise
+        return subscription
 
     def _take(self, project: Tenant, uid: str, outcome: LoginOutcome) -> Session:
         """The session object of a login: the one that is here, or a new one."""
@@ -149,30 +188,36 @@ class Sessions:
         return session
 
     def _restore_rates(self, session: Session, outcome: LoginOutcome) -> None:
-        """Rate buckets move with the session, and a new login does not refill them at once."""
+        """Rate buckets move with the session, and a new login does not refill them at once: they are those of the
+        uid's last session here, or their levels are known from elsewhere, or they are taken for spent."""
         now_s = self._runtime.loop.time()
-        if outcome.previous_login_ms is None:
+        ended = self._ended.pop(session.key, None)
+        was_here = outcome.previous is None or outcome.previous.node == self._runtime.node
+        if ended is not None and was_here and ended.buckets.are_of(session.project.limits.rates):
+            session.buckets = ended.buckets
             return
-        elapsed_s = max(0, outcome.now_ms - outcome.previous_login_ms) / 1000
-        session.buckets.restore(outcome.levels, outcome.levels_age_ms / 1000, now_s)
-        session.buckets.limit_to_elapsed(elapsed_s, now_s)
+        # Levels saved before the last login say nothing about what was spent since.
+        since_login_ms = max(0, outcome.now_ms - (outcome.previous_login_ms or 0))
+        if outcome.levels and outcome.levels_age_ms <= since_login_ms:
+            session.buckets.restore(outcome.levels, outcome.levels_age_ms / 1000, now_s)
+        elif outcome.previous_login_ms is not None:
+            session.buckets.limit_to_elapsed(since_login_ms / 1000, now_s)
 
     def _hint_previous(self, outcome: LoginOutcome) -> None:
         previous = outcome.previous
         if previous is not None and previous.node != self._runtime.node:
             self._runtime.layer.send(node_group(previous.node), {"kind": "evict"})
 
-    async def logout(self, session: Session) -> None:
-        rooms = await self._ask(
-            self._presence.remove(session.project.id, session.uid, session.generation)
-        )
-        self.drop(session, LOGGED_OUT)
-        self._changed(session.project.id, rooms or ())
+    async def end(self, session: Session) -> None:
+        """Removes a session from the store; the caller answers and drops it."""
+        rooms = await self._ask(self._presence.remove(session.project.id, session.uid, session.generation))
+        self._changed(session.project.id, rooms or (), left=session.uid)
 
     def drop(self, session: Session, code: CloseCode) -> None:
         """Forgets a session here and closes its connection. The store is not told."""
         if self._sessions.get(session.key) is session:
             del self._sessions[session.key]
+            self._ended[session.key] = _Ended(self._runtime.loop.time(), session.buckets)
         connection = session.connection
         if connection is not None:
             self._runtime.hub.detach(connection, session.subscriptions.values())
@@ -188,11 +233,17 @@ class Sessions:
 
     def opened(self, connection: Connection) -> None:
         self.connections[connection] = None
+        self.all_lost.clear()
         connection.on_closed = self.lose
 
     def lose(self, connection: Connection) -> None:
         """The socket is closed or given up: the session stays for 30 s and catches up when it is back."""
         self.connections.pop(connection, None)
+        if not self.connections:
+            self.all_lost.set()
+        self._let_go(connection)
+
+    def _let_go(self, connection: Connection) -> None:
         session, connection.session = connection.session, None
         if session is None or session.connection is not connection:
             return
@@ -208,9 +259,7 @@ class Sessions:
         if current is False and session.generation == generation and session.connection is None:
             self.drop(session, SESSION_LOST)
 
-    async def _say_gone(
-        self, project: int, uid: str, generation: int, silent_ms: int, levels: str
-    ) -> bool | None:
+    async def _say_gone(self, project: int, uid: str, generation: int, silent_ms: int, levels: str) -> bool | None:
         """None when the store did not answer: what is missed is repaired when it is back."""
         try:
             return await self._presence.set_gone(project, uid, generation, silent_ms, levels)
@@ -240,6 +289,8 @@ class Sessions:
             elif connection.paused:
                 connection.seen_s = now_s
                 self._runtime.hub.fanout.enqueue(connection, notification_text("session.alive", {}))
+        for key in [key for key, ended in self._ended.items() if now_s - ended.at_s > BUCKETS_KEPT_S]:
+            del self._ended[key]
         for session in list(self._sessions.values()):
             current = session.connection
             if current is None:
@@ -252,9 +303,7 @@ class Sessions:
             elif silent_s >= UNREACHABLE_S and not session.gone:
                 session.gone = True
                 levels = session.buckets.levels(now_s)
-                self._runtime.hub.spawn(
-                    self._tell_gone(session, session.generation, round(silent_s * 1000), levels)
-                )
+                self._runtime.hub.spawn(self._tell_gone(session, session.generation, round(silent_s * 1000), levels))
 
     def forgive_silence(self) -> None:
         """The loop stood still: what clients sent meanwhile is still to be read."""
@@ -269,16 +318,14 @@ class Sessions:
 
     async def enter(self, session: Session, stream: str) -> None:
         """Makes the session a member in the store; RpcError `unavailable` when it has been replaced."""
-        joined = await self._ask(
-            self._presence.join(session.project.id, session.uid, session.generation, stream)
-        )
+        joined = await self._ask(self._presence.join(session.project.id, session.uid, session.generation, stream))
         if not joined:
             raise RpcError(UNAVAILABLE, "The session was replaced.")
         self._changed(session.project.id, (stream,))
 
     async def leave(self, session: Session, stream: str) -> None:
-        await self._ask(self._presence.leave(session.project.id, session.uid, session.generation, stream))
-        self._changed(session.project.id, (stream,))
+        left = await self._ask(self._presence.leave(session.project.id, session.uid, session.generation, stream))
+        self._changed(session.project.id, (stream,), left=session.uid if left else "")
 
     async def members(self, project: int, stream: str, limit: int) -> list[str]:
         return await self._ask(self._presence.members(project, stream, limit))
@@ -286,15 +333,21 @@ class Sessions:
     async def counts(self, project: int, streams: Sequence[str]) -> list[int]:
         return await self._ask(self._presence.counts(project, streams))
 
-    def _changed(self, project: int, streams: Sequence[str]) -> None:
-        """Tells this process and, by a hint, the others that a stream's members changed."""
+    def _changed(self, project: int, streams: Sequence[str], *, left: str = "") -> None:
+        """Tells this process and, by a hint, the others that a stream's members changed; `left`: who has left."""
         if not streams:
             return
         for listener in self.on_membership:
-            listener(project, streams)
+            listener(project, streams, left)
         if self._runtime.hub.shared:
             for stream in streams:
-                message = {"kind": "members", "node": self._runtime.node, "project": project, "stream": stream}
+                message = {
+                    "kind": "members",
+                    "node": self._runtime.node,
+                    "project": project,
+                    "stream": stream,
+                    "left": left,
+                }
                 self._runtime.layer.send(stream_group((project, stream)), message)
 
     # -- the node's lease --------------------------------------------------------------------------------
@@ -309,11 +362,19 @@ class Sessions:
                 self.drop(session, _EVICTED[eviction.reason])
         if renewal.lost:
             logger.warning("the node's lease was lost: %d sessions are registered again", len(self))
-            records = (self._record(session) for session in list(self._sessions.values()))
-            for project, uid in await self._presence.restore(records):
-                rejected = self._sessions.get((project, uid))
-                if rejected is not None:
-                    self.drop(rejected, REMOTE_LOGIN)
+            named: dict[tuple[int, str], tuple[Session, int]] = {}
+            for key in await self._presence.restore(self._records(named)):
+                session, generation = named[key]
+                # Since it was named, the same uid may have logged in here anew.
+                if self._sessions.get(key) is session and session.generation == generation:
+                    self.drop(session, REMOTE_LOGIN)
+
+    def _records(self, named: dict[tuple[int, str], tuple[Session, int]]) -> Iterator[SessionRecord]:
+        """Each session as it is when its turn comes, noted in `named`."""
+        for session in list(self._sessions.values()):
+            if self._sessions.get(session.key) is session:
+                named[session.key] = (session, session.generation)
+                yield self._record(session)
 
     def _record(self, session: Session) -> SessionRecord:
         now_s = self._runtime.loop.time()
@@ -329,7 +390,7 @@ class Sessions:
             session=session.id,
             generation=session.generation,
             since_ms=session.since_ms,
-            rooms=tuple(session.subscriptions),
+            rooms=(*session.subscriptions, *session.returning),
             silent_ms=silent_ms,
             levels=session.buckets.levels(now_s),
         )
@@ -342,7 +403,7 @@ class Sessions:
                 session = self._sessions.get((gone.project, gone.uid))
                 if session is not None and session.generation <= gone.generation:
                     self.drop(session, SESSION_LOST)
-                self._changed(gone.project, gone.rooms)
+                self._changed(gone.project, gone.rooms, left=gone.uid)
             if len(removed) < REAP_BATCH:
                 return
 

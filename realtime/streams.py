@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from realtime.connection import Connection
+from realtime.frames import utf8_size
 from realtime.protocol import encode
 
 if TYPE_CHECKING:
@@ -75,6 +76,11 @@ def entry_item(text: str) -> str:
     return f'{{"event":"{text[_METHOD_AT:end]}",{text[params + 1 : -1]}'
 
 
+def entries_size(entries: Iterable[tuple[int, str]]) -> int:
+    """The UTF-8 bytes of entries' texts."""
+    return sum(utf8_size(text) for _, text in entries)
+
+
 class Subscription:
     """A session's place in a stream.
 
@@ -90,6 +96,11 @@ class Subscription:
         self.catching_up = True
         self.hold: list[tuple[int, str]] | None = None
         self.hold_chars = 0
+
+    @property
+    def is_open(self) -> bool:
+        """False once it was ended, though somebody who was waiting may still have it in hand."""
+        return self.stream.subscriptions.get(self.session) is self
 
     def start_hold(self) -> None:
         self.hold = []
@@ -166,7 +177,7 @@ class LiveStream:
             )
         return prefix
 
-    def ring_page(self, after: int, max_chars: int) -> list[tuple[int, str]] | None:
+    def ring_page(self, after: int, max_bytes: int) -> list[tuple[int, str]] | None:
         """Recent entries after seq `after`, as many as fit; None when the ring does not reach back so far."""
         ring = self.ring
         if not ring or ring[0][0] > after + 1:
@@ -176,8 +187,8 @@ class LiveStream:
         for seq, text in ring:
             if seq <= after:
                 continue
-            size += len(text)
-            if page and size > max_chars:
+            size += utf8_size(text)
+            if page and size > max_bytes:
                 break
             page.append((seq, text))
         return page

@@ -1,0 +1,55 @@
+"""Worked frames cannot rot: each conversation of docs/protocol.md is played on the real gateway."""
+
+from collections.abc import Awaitable, Callable, Mapping
+
+import pytest
+
+from messaging.services import renew_epochs
+from projects.models import Project
+from realtime.conversations import Conversation, conversations, shown_event
+from realtime.registry import EVENTS, METHODS
+from realtime.runtime import Runtime
+from tests.support.conversation import Player
+
+
+async def stop_reading_from_ann(player: Player) -> None:
+    (session,) = [session for session in player.runtime.sessions.all() if session.uid == "ann"]
+    assert session.connection is not None
+    session.connection.paused = True
+    player.runtime.sessions.tick()
+    session.connection.paused = False
+
+
+async def restore_the_database(player: Player) -> None:
+    def renew() -> None:
+        renew_epochs(project_id=Project.objects.get(app_id=player.app).pk)
+
+    await player.runtime.bridge.write(renew)
+    await player.runtime.hub.check_heads()
+
+
+DIRECTIONS: Mapping[str, Callable[[Player], Awaitable[None]]] = {
+    "The server has much of ann's to answer yet, and stops reading from her.": stop_reading_from_ann,
+    "The database is restored from a backup, and all epochs are renewed.": restore_the_database,
+}
+
+
+@pytest.mark.parametrize(
+    "conversation", [pytest.param(each, id=f"{each.subject} {each.title}".strip()) for each in conversations()]
+)
+async def test_worked_frames_are_what_the_gateway_says(runtime: Runtime, app: str, conversation: Conversation) -> None:
+    await Player(runtime, app, DIRECTIONS).play(conversation)
+
+
+def test_every_method_has_a_worked_request() -> None:
+    shown = {
+        message["method"]
+        for conversation in conversations()
+        for line, message in conversation.frames()
+        if line.kind == ">" and message.get("method") == conversation.subject
+    }
+    assert shown == set(METHODS)
+
+
+def test_every_event_has_a_worked_frame() -> None:
+    assert [name for name in EVENTS if shown_event(name) is None] == []

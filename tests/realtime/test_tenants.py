@@ -1,0 +1,244 @@
+"""Two projects with the same room ids, user ids and message ids never see each other: for every method."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from asgiref.sync import sync_to_async
+
+from projects.models import Project
+from realtime.registry import METHODS
+from tests.support.client import CallFailed, Client, Json
+from tests.support.clock import Lifetime, clocked_runtimes
+
+TEXT = {"type": "TEXT", "text": "theirs"}
+
+
+@dataclass
+class World:
+    """`theirs` and `other` are ann and bob of one project, in "math", where ann has sent "m1" and set attributes
+    as "m2". `ours` is ann of another project, logged in and nowhere."""
+
+    lifetime: Lifetime
+    app: str
+    theirs: Client
+    other: Client
+    ours: Client
+    session: str
+    epoch: str
+    place: int
+
+    async def theirs_is(self) -> Json:
+        """All that their project can tell of itself."""
+        return {
+            "members": await self.theirs.call("room.members", room="math"),
+            "history": await self.theirs.call("room.history", room="math"),
+            "attributes": await self.theirs.call("room.get_attributes", room="math"),
+            "stream": await self.theirs.call("stream.read", stream="room:math", after=0),
+        }
+
+    async def told_theirs(self) -> list[Any]:
+        """What has been pushed to their project since the last call."""
+        await self.lifetime.news(self.theirs, self.other)
+        await self.lifetime.pass_time(3, self.theirs, self.other, self.ours)
+        told = []
+        for client in (self.theirs, self.other):
+            while not client.pushes.empty():
+                told.append(client.pushes.get_nowait())
+        return told
+
+
+@pytest.fixture(params=[0, 1], ids=["same process", "other process"])
+async def world(make_project: Callable[..., Project], request: pytest.FixtureRequest) -> AsyncIterator[World]:
+    there, here = [await sync_to_async(make_project)() for _ in range(2)]
+    async with clocked_runtimes(2) as lifetime:
+        theirs, other = lifetime.open_client(), lifetime.open_client()
+        session = (await theirs.login(there.app_id, "ann"))["session"]
+        await other.login(there.app_id, "bob")
+        for client in (theirs, other):
+            await client.call("room.join", room="math")
+        await theirs.call("room.send", room="math", message_id="m1", message=TEXT)
+        await theirs.call("room.set_attributes", room="math", message_id="m2", attributes={"theirs": "1"})
+        epoch = (await theirs.call("stream.read", stream="room:math", after=0))["epoch"]
+        ours = lifetime.open_client(request.param)
+        await ours.login(here.app_id, "ann")
+        world = World(lifetime, here.app_id, theirs, other, ours, session, epoch, request.param)
+        await world.told_theirs()
+        yield world
+
+
+Case = Callable[[World], Awaitable[None]]
+CASES: dict[str, Case] = {}
+
+
+def isolates(method: str) -> Callable[[Case], Case]:
+    """Declares what shows that a method stays in its project."""
+
+    def declare(case: Case) -> Case:
+        CASES[method] = case
+        return case
+
+    return declare
+
+
+async def refusal(client: Client, method: str, **params: Any) -> str:
+    with pytest.raises(CallFailed) as refused:
+        await client.call(method, **params)
+    return refused.value.name
+
+
+@isolates("session.login")
+async def login(world: World) -> None:
+    """The same uid is another user; their session and their cursor mean nothing here."""
+    client = world.lifetime.open_client(world.place)
+    streams = {"room:math": {"seq": 0, "epoch": world.epoch}}
+    answer = await client.login(world.app, "ann", session=world.session, streams=streams)
+    assert (answer["resumed"], answer["streams"]) == (False, {})
+    assert answer["session"] != world.session
+    assert await world.ours.expect_close() == 4003
+    world.ours = client
+
+
+@isolates("session.logout")
+async def logout(world: World) -> None:
+    await world.ours.call("room.join", room="math")
+    await world.ours.call("session.logout")
+    world.ours = world.lifetime.open_client(world.place)
+
+
+@isolates("session.ping")
+async def ping(world: World) -> None:
+    assert await world.ours.call("session.ping", received=world.ours.received) == {}
+
+
+@isolates("session.ack")
+async def ack(world: World) -> None:
+    await world.ours.notify("session.ack", received=world.ours.received)
+
+
+@isolates("room.join")
+async def join(world: World) -> None:
+    joined = await world.ours.call("room.join", room="math", after={"seq": 0, "epoch": world.epoch})
+    assert (joined["head"], joined["epoch"], joined["entries"]) == (0, "", [])
+    assert (joined["member_count"], joined["attributes"], joined["revision"]) == (1, {}, 0)
+    assert joined["recovered"] is False
+
+
+@isolates("room.leave")
+async def leave(world: World) -> None:
+    assert await refusal(world.ours, "room.leave", room="math") == "not_in_room"
+    await world.ours.call("room.join", room="math")
+    await world.ours.call("room.leave", room="math")
+
+
+@isolates("room.send")
+async def send(world: World) -> None:
+    assert await refusal(world.ours, "room.send", room="math", message_id="m1", message=TEXT) == "not_in_room"
+    await world.ours.call("room.join", room="math")
+    message = {"type": "TEXT", "text": "ours"}
+    assert (await world.ours.call("room.send", room="math", message_id="m1", message=message))["seq"] == 1
+    assert (await world.ours.expect("room.sent"))["body"] == message
+    (entry,) = (await world.ours.call("room.history", room="math"))["entries"]
+    assert (entry["message_id"], entry["body"]) == ("m1", message)
+
+
+@isolates("room.members")
+async def members(world: World) -> None:
+    await world.ours.call("room.join", room="math")
+    assert await world.ours.call("room.members", room="math") == {"members": ["ann"], "total": 1}
+
+
+@isolates("room.member_counts")
+async def member_counts(world: World) -> None:
+    assert (await world.ours.call("room.member_counts", rooms=["math"]))["counts"] == {"math": 0}
+
+
+@isolates("room.get_attributes")
+async def get_attributes(world: World) -> None:
+    found = await world.ours.call("room.get_attributes", room="math")
+    assert found == {"attributes": {}, "revision": 0}
+    found = await world.ours.call("room.get_attributes", room="math", keys=["theirs"])
+    assert found == {"attributes": {}, "revision": 0}
+
+
+@isolates("room.set_attributes")
+async def set_attributes(world: World) -> None:
+    await changes(world, "room.set_attributes", attributes={"ours": "1"})
+
+
+@isolates("room.update_attributes")
+async def update_attributes(world: World) -> None:
+    await changes(world, "room.update_attributes", attributes={"ours": "1"})
+
+
+@isolates("room.delete_attributes")
+async def delete_attributes(world: World) -> None:
+    await changes(world, "room.delete_attributes", keys=["theirs"])
+
+
+@isolates("room.clear_attributes")
+async def clear_attributes(world: World) -> None:
+    await changes(world, "room.clear_attributes")
+
+
+async def changes(world: World, method: str, **params: Any) -> None:
+    """With the revision that theirs would not have, under a message id that they have used."""
+    changed = await world.ours.call(method, room="math", message_id="m2", revision=0, **params)
+    assert changed == {"seq": 1, "revision": 1}
+    found = (await world.ours.call("room.get_attributes", room="math"))["attributes"]
+    assert {key: item["value"] for key, item in found.items()} == params.get("attributes", {})
+
+
+@isolates("room.history")
+async def history(world: World) -> None:
+    assert await refusal(world.ours, "room.history", room="math") == "not_in_room"
+    await world.ours.call("room.join", room="math")
+    assert await world.ours.call("room.history", room="math") == {"entries": [], "more": False}
+
+
+@isolates("stream.read")
+async def read(world: World) -> None:
+    assert await refusal(world.ours, "stream.read", stream="room:math", after=0) == "not_in_room"
+    await world.ours.call("room.join", room="math")
+    page = await world.ours.call("stream.read", stream="room:math", after=0)
+    assert page == {"entries": [], "epoch": "", "head": 0, "live": True}
+
+
+def test_every_method_has_an_isolation_case() -> None:
+    assert set(CASES) == set(METHODS)
+
+
+@pytest.mark.parametrize("method", METHODS)
+async def test_projects_do_not_see_each_other(world: World, method: str) -> None:
+    before = await world.theirs_is()
+    await CASES[method](world)
+    assert await world.told_theirs() == []
+    after = await world.theirs_is()
+    assert after == before
+    assert before["members"] == {"members": ["ann", "bob"], "total": 2}
+    assert [entry["body"] for entry in before["history"]["entries"]] == [TEXT]
+    assert list(before["attributes"]["attributes"]) == ["theirs"]
+
+
+async def test_what_one_project_does_is_not_told_to_the_other(world: World) -> None:
+    """The other way round: with both in the room, what theirs do is heard by theirs alone."""
+    await world.ours.call("room.join", room="math")
+    await world.told_theirs()
+    while not world.ours.pushes.empty():
+        world.ours.pushes.get_nowait()
+    await world.theirs.call("room.send", room="math", message_id="m3", message=TEXT)
+    await world.theirs.call("room.clear_attributes", room="math", message_id="m4")
+    await world.other.call("room.leave", room="math")
+    await world.theirs.call("session.logout")
+    await world.lifetime.news(world.ours)
+    await world.lifetime.pass_time(3, world.ours)
+    assert world.ours.pushes.empty()
+
+
+async def test_what_one_project_spends_is_not_taken_from_the_other(world: World) -> None:
+    for _ in range(5):
+        await world.theirs.call("room.members", room="math")
+    assert await refusal(world.theirs, "room.members", room="math") == "too_often"
+    await world.ours.call("room.join", room="math")
+    assert await world.ours.call("room.members", room="math")
