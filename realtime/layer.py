@@ -120,6 +120,8 @@ class ChannelsLayer:
             if not self._retry:
                 continue
             for group, wanted in list(self._retry.items()):
+                if self._retry.get(group) is not wanted:
+                    continue  # changed again meanwhile
                 if not await self._change(group, wanted=wanted):
                     break
             else:

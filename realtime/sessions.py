@@ -10,6 +10,7 @@ import secrets
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
+from projects.limits import RATES
 from projects.selectors import Tenant
 from realtime.close_codes import (
     LOGIN_TIMEOUT,
@@ -124,7 +125,9 @@ class Sessions:
 
         Raises RpcError `too_often` above 2 logins a second, `unavailable` without a presence store.
         """
-        outcome = await self._ask(self._presence.login(project.id, uid, wanted or None, secrets.token_hex(12)))
+        window_ms = self._login_window_ms(project)
+        answer = self._presence.login(project.id, uid, wanted or None, secrets.token_hex(12), window_ms=window_ms)
+        outcome = await self._ask(answer)
         if outcome.too_often:
             raise RpcError(TOO_OFTEN, retry_after_ms=1000)
         session = self._take(project, uid, outcome)
@@ -164,6 +167,11 @@ class Sessions:
                 self._runtime.hub.unsubscribe(subscription)
             raise
         return subscription
+
+    def _login_window_ms(self, project: Tenant) -> int | None:
+        """The store accepts two logins in a window: a project's other rate makes that window another one."""
+        rate = project.limits.rates["login"]
+        return None if rate == RATES["login"] else 2 * rate.window_ms // rate.calls
 
     def _take(self, project: Tenant, uid: str, outcome: LoginOutcome) -> Session:
         """The session object of a login: the one that is here, or a new one."""

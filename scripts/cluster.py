@@ -40,9 +40,7 @@ def serve(env: dict[str, str]) -> int:
             return status
     # Ctrl-C reaches the server by itself: it is in the same foreground group. Here it must not end the wait.
     signal.signal(signal.SIGINT, lambda *_: None)
-    server = subprocess.Popen(
-        [sys.executable, "manage.py", "serve", "--workers", str(WORKERS)], cwd=ROOT, env=env
-    )
+    server = subprocess.Popen([sys.executable, "manage.py", "serve", "--workers", str(WORKERS)], cwd=ROOT, env=env)
     signal.signal(signal.SIGTERM, lambda *_: server.terminate())
     return server.wait()
 

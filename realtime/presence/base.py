@@ -179,12 +179,21 @@ class PresenceStore(ABC):
         to be declared gone on account of what was read before this was asked."""
 
     @abstractmethod
-    async def login(self, project: int, uid: str, wanted_session: str | None, new_session: str) -> LoginOutcome:
+    async def login(
+        self,
+        project: int,
+        uid: str,
+        wanted_session: str | None,
+        new_session: str,
+        *,
+        window_ms: int | None = None,
+    ) -> LoginOutcome:
         """Makes this node the holder of the uid's one session.
 
         A uid's session that is `wanted_session` is resumed: it keeps its rooms and is here. Any other one is
         replaced by `new_session` and leaves its rooms. If another node held it, that node is told (`renew`).
-        A login that is cancelled while it waits counts as gone from the start.
+        A login that is cancelled while it waits counts as gone from the start. `window_ms`: a project's own
+        time in which two logins of a uid are accepted; by default the timing's.
         """
 
     @abstractmethod

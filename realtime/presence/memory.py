@@ -52,14 +52,23 @@ class MemoryPresence(PresenceStore):
         self._state.ensure_life(self._timing.grace_ms)
         return self._state.clock() >= self._state.grace_until_ms
 
-    async def login(self, project: int, uid: str, wanted_session: str | None, new_session: str) -> LoginOutcome:
+    async def login(
+        self,
+        project: int,
+        uid: str,
+        wanted_session: str | None,
+        new_session: str,
+        *,
+        window_ms: int | None = None,
+    ) -> LoginOutcome:
         state, timing = self._state, self._timing
         now_ms = state.clock()
         lease = self._live_lease(now_ms)
         state.forget_old_logins(now_ms - timing.logins_kept_ms)
         key = (project, uid)
         last_generation, older_ms, newer_ms = state.logins.get(key, NO_LOGINS)
-        if older_ms is not None and 0 <= now_ms - older_ms < timing.login_window_ms:
+        limit_ms = timing.login_window_ms if window_ms is None else window_ms
+        if older_ms is not None and 0 <= now_ms - older_ms < limit_ms:
             return TOO_OFTEN
 
         stored = state.sessions.get(key)

@@ -147,13 +147,22 @@ class RedisPresence(PresenceStore):
 
     # -- sessions ----------------------------------------------------------------------------------------
 
-    async def login(self, project: int, uid: str, wanted_session: str | None, new_session: str) -> LoginOutcome:
+    async def login(
+        self,
+        project: int,
+        uid: str,
+        wanted_session: str | None,
+        new_session: str,
+        *,
+        window_ms: int | None = None,
+    ) -> LoginOutcome:
         answer = await self._write(
             "login",
             project,
             uid,
             wanted_session or "",
             new_session,
+            "" if window_ms is None else window_ms,
             unwanted=partial(self._abandon_login, project, uid),
         )
         if answer[0] == STALE:

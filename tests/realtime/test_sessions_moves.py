@@ -177,8 +177,8 @@ async def test_rule_generation_a_login_that_another_overtook_does_not_come_back(
         login_in_store = one.presence.login
         late = asyncio.Event()
 
-        async def delayed(*args: Any) -> Any:
-            outcome = await login_in_store(*args)
+        async def delayed(*args: Any, **options: Any) -> Any:
+            outcome = await login_in_store(*args, **options)
             monkeypatch.setattr(one.presence, "login", login_in_store)
             await late.wait()
             return outcome
@@ -218,7 +218,7 @@ async def test_without_a_presence_store_a_login_is_told_to_try_again(app: str, m
     async with runtimes(1) as (one,):
         login_in_store = one.presence.login
 
-        async def away(*_args: object) -> Any:
+        async def away(*_args: object, **_options: object) -> Any:
             raise PresenceUnavailable
 
         monkeypatch.setattr(one.presence, "login", away)

@@ -7,8 +7,8 @@ import pytest
 
 from projects.models import Project
 from rooms.models import stream_name
-from tests.rooms.test_notices import notices, people
 from tests.support.clock import Lifetime
+from tests.support.told import notices, people
 
 
 @pytest.fixture

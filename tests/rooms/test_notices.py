@@ -1,26 +1,7 @@
 """Who joined, who left and how many there are (docs/contract.md 3)."""
 
-from tests.support.client import Client
 from tests.support.clock import Lifetime, clocked_runtimes
-
-
-def notices(client: Client) -> list[str]:
-    """What a client was told of members so far, in order, as in "joined bob"."""
-    told = []
-    while not client.pushes.empty():
-        push = client.pushes.get_nowait()
-        assert isinstance(push, dict), push
-        noun, _, verb = push["method"].partition(".")
-        if noun == "room" and verb in ("joined", "left"):
-            told.append(f"{verb} {push['params']['uid']}")
-        elif push["method"] == "room.counted":
-            told.append(f"counted {push['params']['count']}")
-    return told
-
-
-def people(client: Client) -> list[str]:
-    """The same without the counts."""
-    return [told for told in notices(client) if not told.startswith("counted")]
+from tests.support.told import notices, people
 
 
 async def test_members_are_told_who_joins_and_who_leaves(lifetime: Lifetime, app: str) -> None:

@@ -109,3 +109,11 @@ async def test_a_projects_own_rate_holds(lifetime: Lifetime, make_project: Calla
     for number in range(RATES["join"].calls):
         assert number == 0 or await ann.call("room.leave", room=f"room-{number - 1}") == {}
         await ann.call("room.join", room=f"room-{number}")
+
+
+async def test_a_project_may_take_more_logins_of_a_uid(
+    make_project: Callable[..., Project], open_client: Callable[..., Client]
+) -> None:
+    app = (await sync_to_async(make_project)(limits={"rates": {"login": [1_000, 1_000]}})).app_id
+    for _ in range(5):
+        assert (await open_client().login(app, "ann"))["resumed"] is False

@@ -1,7 +1,7 @@
--- lease, project, uid, wanted session or empty, new session
+-- lease, project, uid, wanted session or empty, new session, login window in ms or empty: the default
 -- -> status (STALE: too often), session, generation, 1 if resumed, since, rooms, previous node, previous generation,
 --    previous session, levels, their age, previous login, now
-local lease, project, uid, wanted, new_session = unpack(ARGV)
+local lease, project, uid, wanted, new_session, window = unpack(ARGV)
 local now = now_ms()
 if not is_live(lease, now) then return {NO_LEASE} end
 
@@ -9,7 +9,7 @@ local last, older, newer = string.match(
   redis.call('GET', logins_key(project, uid)) or '', '^(%d+) (%d+) (%d+)$')
 if last and now - newer >= LOGINS_KEPT_MS then last, older, newer = nil, nil, nil end
 local age = now - (older or 0)
-if age >= 0 and age < LOGIN_WINDOW_MS then return {STALE} end
+if age >= 0 and age < (tonumber(window) or LOGIN_WINDOW_MS) then return {STALE} end
 
 local user = user_key(project, uid)
 local stored = redis.call('HMGET', user, 'session', 'generation', 'lease', 'since', 'levels', 'levels_at')

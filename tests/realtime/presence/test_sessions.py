@@ -87,6 +87,15 @@ async def test_evictions_wait_for_a_node_that_does_not_renew(presence: Harness) 
     assert {eviction.uid for eviction in renewal.evictions} == {f"u{number}" for number in range(30)}
 
 
+async def test_a_project_may_accept_logins_more_often(presence: Harness) -> None:
+    node = await presence.node("a")
+    for number in range(3):
+        presence.advance(250)
+        assert not (await node.login(1, "ann", None, f"s{number}", window_ms=500)).too_often
+    assert (await node.login(1, "ann", None, "s3", window_ms=500)).too_often
+    assert not (await node.login(1, "ann", None, "s3", window_ms=0)).too_often
+
+
 async def test_a_third_login_within_a_second_is_too_often_and_changes_nothing(presence: Harness) -> None:
     a, b = await presence.node("a"), await presence.node("b")
     await log_in(a)
