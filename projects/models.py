@@ -1,10 +1,15 @@
+import re
 import secrets
+from typing import Final
 
 from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator, RegexValidator
 from django.db import models
 
 from projects.limits import parse_limits
+
+ORIGIN: Final = re.compile(r"[a-z][a-z0-9+.-]*://[a-z0-9.:\[\]_-]+")
+"""Scheme, host and port, in small letters and without a path: as it is compared."""
 
 
 def make_app_id() -> str:
@@ -66,6 +71,8 @@ class Project(models.Model):
         return self.name
 
     def clean(self) -> None:
-        """Validators pass over what is empty, and `[]` is."""
-        if not isinstance(self.limits, dict):
+        if not isinstance(self.limits, dict):  # validators pass over what is empty, and `[]` is
             raise ValidationError({"limits": "Limits are an object of overrides."})
+        wrong = [origin for origin in self.allowed_origins.split() if not ORIGIN.fullmatch(origin)]
+        if wrong:
+            raise ValidationError({"allowed_origins": f"No origin as browsers send it: {', '.join(wrong)}"})

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import secrets
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -56,15 +57,16 @@ class Cleanup:
         while True:
             epoch = await self._runtime.presence.epoch()
             rooms = await self._runtime.bridge.read(rooms_with_attributes, after_id, BATCH)
+            in_use = await self._in_use(rooms)
             for room in rooms:
-                cleared += await self._look_at(room, epoch)
+                cleared += await self._look_at(room, epoch, in_use=room.pk in in_use)
             if len(rooms) < BATCH:
                 return cleared
             after_id = rooms[-1].pk
 
-    async def _look_at(self, room: Room, epoch: str) -> bool:
+    async def _look_at(self, room: Room, epoch: str, *, in_use: bool) -> bool:
         bridge = self._runtime.bridge
-        if await self._is_in_use(room):
+        if in_use:
             if room.empty_since is not None:
                 await bridge.write(mark_in_use, project_id=room.project_id, room=room.name)
             return False
@@ -72,7 +74,7 @@ class Cleanup:
         if not room.is_marked_empty(epoch):
             await bridge.write(mark_empty, room_id=room.pk, presence_epoch=epoch, now=now)
             # Who joined meanwhile either has seen the mark and taken it away, or is seen here.
-            if await self._is_in_use(room):
+            if await self._in_use([room]):
                 await bridge.write(mark_in_use, project_id=room.project_id, room=room.name)
             return False
         assert room.empty_since is not None
@@ -87,6 +89,12 @@ class Cleanup:
             now=now,
         )
 
-    async def _is_in_use(self, room: Room) -> bool:
-        (members,) = await self._runtime.presence.counts(room.project_id, [room.stream_name])
-        return members > 0
+    async def _in_use(self, rooms: Sequence[Room]) -> set[int]:
+        """The ids of those that have members: one call of the store for each project."""
+        found: set[int] = set()
+        for project_id in {room.project_id for room in rooms}:
+            of_project = [room for room in rooms if room.project_id == project_id]
+            names = [room.stream_name for room in of_project]
+            counts = await self._runtime.presence.counts(project_id, names)
+            found.update(room.pk for room, count in zip(of_project, counts, strict=True) if count)
+        return found

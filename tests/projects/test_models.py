@@ -41,12 +41,25 @@ def test_two_projects_never_share_an_app_id(make_project: Callable[..., Project]
         ("limits", {"rates": []}),
         ("limits", {"sizes": {"rooms_per_session": 65}}),
         ("retention_days", 0),
+        ("allowed_origins", "app.example"),
+        ("allowed_origins", "https://app.example/"),
+        ("allowed_origins", "https://app.example\nhttps://App.example"),
+        ("allowed_origins", "https://app.example, https://other.example"),
+        ("allowed_origins", "*"),
     ],
 )
 def test_a_field_that_cannot_be_is_refused(field: str, value: Any) -> None:
     with pytest.raises(ValidationError) as refused:
         Project(**{"name": "test", field: value}).full_clean()
     assert set(refused.value.message_dict) == {field}
+
+
+@pytest.mark.parametrize(
+    "origins",
+    ["", "https://app.example", "http://127.0.0.1:8000\r\nhttps://[::1]:8443\n", "capacitor://localhost"],
+)
+def test_origins_are_listed_as_browsers_send_them(origins: str) -> None:
+    Project(name="test", allowed_origins=origins).full_clean()
 
 
 @pytest.mark.parametrize("app_id", ["A" * 32, "0123456789" * 3 + "aZ"])

@@ -264,9 +264,11 @@ async def test_only_rooms_with_attributes_are_looked_at(lifetime: Lifetime, ann:
     lifetime.runtime.presence.counts = watched  # type: ignore[method-assign]
     await sweep(lifetime)
     assert counts == []
-    await put(ann, "art")
+    for room in ("art", "maps"):
+        await ann.call("room.join", room=room)
+        await put(ann, room)
     await sweep(lifetime)
-    assert counts == [(one.pk, ["room:art"])]
+    assert counts[-1:] == [(one.pk, ["room:art", "room:maps"])], "one call for all rooms of a project"
 
 
 def hold_next_count(lifetime: Lifetime, passing: int = 0) -> Gate:

@@ -129,3 +129,6 @@ async def test_a_room_that_was_empty_here_starts_afresh(two_places: Lifetime, ap
     await ann.call("room.join", room="math")
     await two_places.news(ann)
     assert people(ann) == []
+    await two_places.enter(app, "cal", "math")
+    await two_places.news(ann)
+    assert people(ann) == ["joined cal"]

@@ -111,9 +111,21 @@ async def test_a_projects_own_rate_holds(lifetime: Lifetime, make_project: Calla
         await ann.call("room.join", room=f"room-{number}")
 
 
-async def test_a_project_may_take_more_logins_of_a_uid(
+async def test_a_projects_own_rate_of_logins_holds(lifetime: Lifetime, make_project: Callable[..., Project]) -> None:
+    """Two at a time, as often as the rate says."""
+    project = await sync_to_async(make_project)(limits={"rates": {"login": [8, 1_000]}})
+    for _ in range(3):
+        for _ in range(2):
+            assert await lifetime.open_client().login(project.app_id, "ann")
+        with pytest.raises(CallFailed) as refused:
+            await lifetime.open_client().login(project.app_id, "ann")
+        assert (refused.value.name, refused.value.data["retry_after_ms"]) == ("too_often", 250)
+        lifetime.clock.advance(0.25)
+
+
+async def test_a_project_may_take_any_number_of_logins(
     make_project: Callable[..., Project], open_client: Callable[..., Client]
 ) -> None:
-    app = (await sync_to_async(make_project)(limits={"rates": {"login": [1_000, 1_000]}})).app_id
+    project = await sync_to_async(make_project)(limits={"rates": {"login": [1_000_000, 1_000]}})
     for _ in range(5):
-        assert (await open_client().login(app, "ann"))["resumed"] is False
+        assert (await open_client().login(project.app_id, "ann"))["resumed"] is False

@@ -4,6 +4,7 @@ from io import StringIO
 
 from django.core.management import call_command
 
+from messaging.models import Entry
 from projects.demo import DEMO_APP_ID
 from projects.limits import DEFAULT_LIMITS, RATES, parse_limits
 from projects.models import Project
@@ -13,10 +14,11 @@ def test_it_makes_the_demo_project_once() -> None:
     Project.objects.filter(app_id=DEMO_APP_ID).delete()
     said = [run(), run()]
     assert [line.split()[0] for line in said] == ["made", "found"]
-    assert all(DEMO_APP_ID in line for line in said)
+    assert all(DEMO_APP_ID in line and "/?room=lobby" in line for line in said)
     project = Project.objects.get(app_id=DEMO_APP_ID)
     assert not project.certificate_enabled
     assert parse_limits(project.limits) == DEFAULT_LIMITS
+    assert list(Entry.objects.filter(stream__project=project).values_list("seq", "sender")) == [(1, "Rostrum")]
 
 
 def test_for_load_tests_it_raises_rates_and_nothing_else() -> None:
