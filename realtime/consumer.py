@@ -32,7 +32,6 @@ from realtime.runtime import Runtime
 logger = logging.getLogger(__name__)
 
 MAX_CONNECTIONS: Final = 50_000
-QUEUED_CALLS: Final = 64
 
 
 class Gateway(AsyncConsumer):

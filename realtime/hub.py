@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from realtime.close_codes import SESSION_LOST
 from realtime.connection import Connection
 from realtime.errors import UNAVAILABLE, RpcError
 from realtime.fanout import Fanout
@@ -184,7 +185,9 @@ class Hub:
 
     def _start_repair(self, stream: LiveStream) -> None:
         stream.gap_timer = None
-        if stream.repair is None and self.live.get(stream.key) is stream:
+        if stream.repair is not None:
+            stream.repair_again = True
+        elif self.live.get(stream.key) is stream:
             stream.repair = self.spawn(self._repair(stream))
 
     async def _repair(self, stream: LiveStream) -> None:
@@ -192,9 +195,8 @@ class Hub:
         try:
             if stream.id is None:
                 found = (await self._store.find([stream.key])).get(stream.key)
-                if found is None:
-                    return
-                self.identify(stream, found)
+                if found is not None:
+                    self.identify(stream, found)
             while stream.id is not None and stream.cursor is not None:
                 life = (stream.id, stream.epoch)
                 entries = await self._store.read(stream.id, stream.cursor, PAGE_BYTES)
@@ -206,12 +208,14 @@ class Hub:
                         self.repaired += 1
                 self._drain_held(stream)
                 self.flush()
-                if not entries:
+                if not entries and not stream.repair_again:
                     return
+                stream.repair_again = False
         except RpcError:
             logger.warning("stream %s: a gap could not be read yet", stream.key)
         finally:
             stream.repair = None
+            stream.repair_again = False
             if stream.held and stream.gap_timer is None and self.live.get(stream.key) is stream:
                 stream.gap_timer = self._loop.call_later(GAP_S * 4, self._start_repair, stream)
 
@@ -342,7 +346,7 @@ class Hub:
                 error = RpcError(UNAVAILABLE)
             opened.set_exception(error)
             opened.exception()  # nobody may be waiting any more
-            await self._layer.unsubscribe(stream_group(stream.key))
+            await self._layer_leave(stream.key)
             return
         if head is not None:
             stream.id, stream.epoch = head.id, head.epoch
@@ -418,6 +422,27 @@ class Hub:
                 await waiter
         except TimeoutError:
             raise RpcError(UNAVAILABLE) from None
+
+    async def go_on(self, subscription: Subscription, last: int) -> None:
+        """Pushes what came after `last` until the subscription is live again: for a member whose new join failed."""
+        stream, connection = subscription.stream, subscription.session.connection
+        life = (stream.id, stream.epoch)
+        try:
+            while connection is not None and connection.closed is None:
+                page = await self.page(stream, last)
+                if subscription.session.connection is not connection or not subscription.is_open:
+                    return
+                if life != (stream.id, stream.epoch):
+                    break
+                last = page.last
+                for _, text in page.entries:
+                    self.fanout.enqueue(connection, text)
+                if self.catch_up(subscription, last):
+                    return
+        except RpcError:
+            logger.warning("stream %s: a member has to come back for what it missed", stream.key)
+        if connection is not None:
+            connection.close(SESSION_LOST)
 
     # -- recovery ----------------------------------------------------------------------------------------
 

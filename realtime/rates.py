@@ -4,9 +4,13 @@ import json
 import math
 from collections import OrderedDict
 from collections.abc import Mapping
+from typing import Final
 
 from projects.limits import Rate
 from realtime.errors import TOO_OFTEN, ErrorKind, RpcError
+
+TOLERANCE: Final = 5e-7
+"""Of a call: who waited as long as told is not refused for a rounding of the clock's floats."""
 
 
 class Bucket:
@@ -29,7 +33,7 @@ class Bucket:
     def spend(self, now_s: float, cost: float = 1.0) -> bool:
         """Takes `cost` calls, or nothing if there are fewer."""
         level = self.refill(now_s)
-        if level < cost:
+        if level < cost - TOLERANCE:
             return False
         self.level = level - cost
         return True

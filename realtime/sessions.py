@@ -129,7 +129,7 @@ class Sessions:
         answer = self._presence.login(project.id, uid, wanted or None, secrets.token_hex(12), window_ms=window_ms)
         outcome = await self._ask(answer)
         if outcome.too_often:
-            raise RpcError(TOO_OFTEN, retry_after_ms=1000)
+            raise RpcError(TOO_OFTEN, retry_after_ms=1000 if window_ms is None else window_ms)
         session = self._take(project, uid, outcome)
         session.connection = connection
         connection.session = session

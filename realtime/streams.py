@@ -84,7 +84,7 @@ def entries_size(entries: Iterable[tuple[int, str]]) -> int:
 class Subscription:
     """A session's place in a stream.
 
-    `catching_up`: gets no pushes until a page meets the cursor. `hold`: entries that came while a join was
+    `catching_up`: gets no pushes until it joins or a page meets the cursor. `hold`: entries that came while a join was
     reading its snapshot; None when not joining.
     """
 
@@ -103,9 +103,13 @@ class Subscription:
         return self.stream.subscriptions.get(self.session) is self
 
     def start_hold(self) -> None:
+        """From here on entries are kept and not pushed, also to a member who joins again."""
         self.hold = []
         self.hold_chars = 0
         self.stream.holds[self] = None
+        self.catching_up = True
+        if self.session.connection is not None:
+            self.stream.members.pop(self.session.connection, None)
 
     def keep(self, entries: Iterable[tuple[int, str]]) -> None:
         if self.hold is None:
@@ -142,6 +146,7 @@ class LiveStream:
         "prefixes",
         "ready",
         "repair",
+        "repair_again",
         "ring",
         "ring_chars",
         "subscriptions",
@@ -164,6 +169,8 @@ class LiveStream:
         self.marks: deque[tuple[float, int]] = deque()
         self.gap_timer: asyncio.TimerHandle | None = None
         self.repair: asyncio.Task[None] | None = None
+        self.repair_again = False
+        """There is news that the read under way may not have seen."""
         self.opened: asyncio.Future[None] | None = None
         self.waiters: list[tuple[int, asyncio.Future[None]]] = []
         self.prefixes: dict[str, str] = {}

@@ -55,6 +55,7 @@ async def join(call: Call, session: Session, room: str, after: Cursor | None) ->
     _spend_join(session, room, runtime.loop.time())
     was_member = name in session.subscriptions
     subscription = await runtime.hub.subscribe(session, name)
+    live_at = None if subscription.catching_up else subscription.stream.cursor
     try:
         subscription.start_hold()
         await runtime.part(Notices).prime(subscription.stream.key)
@@ -77,6 +78,8 @@ async def join(call: Call, session: Session, room: str, after: Cursor | None) ->
             await _undo(runtime, session, subscription)
         elif session.subscriptions.get(name) is not subscription:
             runtime.hub.unsubscribe(subscription)
+        elif live_at is not None:
+            runtime.hub.spawn(runtime.hub.go_on(subscription, live_at))
         raise
     return Joined(subscription, snapshot, member_count, subscription.end_hold(), recovery)
 

@@ -52,14 +52,28 @@ COUNTED: Final = event("room.counted", CountNotice)
 
 class _Copy:
     """What this process's members of a room were last told. `known` is None above 512 members; `departed`:
-    who has left by their own doing since the last look; `told`: how many looks ended with news."""
+    who has left by their own doing since the last look; `unlisted`: who of them a list was given without; `told`:
+    how many looks ended with news."""
 
-    __slots__ = ("checked_s", "count", "counted_s", "departed", "flight", "known", "stream", "timer", "told", "touched")
+    __slots__ = (
+        "checked_s",
+        "count",
+        "counted_s",
+        "departed",
+        "flight",
+        "known",
+        "stream",
+        "timer",
+        "told",
+        "touched",
+        "unlisted",
+    )
 
     def __init__(self, stream: LiveStream, known: set[str] | None, now_s: float) -> None:
         self.stream = stream
         self.known = known
         self.departed: set[str] = set()
+        self.unlisted: set[str] = set()
         self.count: int | None = None
         self.counted_s = 0.0
         self.checked_s = now_s
@@ -105,8 +119,8 @@ class Notices:
             self._copies[key] = _Copy(stream, known, self._runtime.loop.time())
 
     async def list_members(self, key: StreamKey, limit: int) -> list[str]:
-        """The uids in a room, at most `limit`. The list is not older than what members have been told, so that
-        who replaces theirs by it loses nobody; the caller answers in the same step."""
+        """The uids in a room, at most `limit`. The list fits what members are told: it is not older than the
+        latest notice, and has whom the next ones may say to have left. The caller answers in the same step."""
         members: list[str] = []
         for _ in range(READS):
             copy = self._copy(key)
@@ -114,7 +128,12 @@ class Notices:
             members = await self._runtime.sessions.members(key[0], key[1], limit)
             if copy is None or copy.told == told:
                 break
-        return members
+        copy = self._copy(key)
+        if copy is not None and copy.known is not None:
+            missing = copy.known.difference(members)
+            copy.unlisted |= missing & copy.departed
+            members += sorted(missing - copy.departed)
+        return members[:limit]
 
     def _copy(self, key: StreamKey) -> _Copy | None:
         """The copy of a live stream. One of an earlier life of it, which missed what came between, is dropped."""
@@ -185,7 +204,7 @@ class Notices:
 
     async def _read_and_tell(self, key: StreamKey, copy: _Copy) -> float | None:
         """Returns when to look again whatever happens; None: when the room is touched."""
-        departed = set(copy.departed)
+        departed, unlisted = set(copy.departed), set(copy.unlisted)
         members = await self._runtime.sessions.members(key[0], key[1], LISTED + 1)
         total = len(members)
         if total > LISTED:
@@ -202,10 +221,12 @@ class Notices:
         if self._copy(key) is not copy:
             return None
         copy.departed -= departed
+        copy.unlisted -= unlisted
         copy.checked_s = self._runtime.loop.time()
         known, copy.known = copy.known, now_known
         if known is not None and now_known is not None:
-            self._tell_difference(copy, [uid for uid in members if uid not in known], known - now_known)
+            joined = [uid for uid in members if uid not in known or uid in unlisted]
+            self._tell_difference(copy, joined, known - now_known)
         self._tell_count(copy, total)
         return again_s
 

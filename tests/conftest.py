@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 SHAPES = ("embedded", "cluster")
 # A slow moment of the machine is no failure of a property.
-hypothesis.settings.register_profile("rostrum", deadline=None)
+hypothesis.settings.register_profile("rostrum", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("rostrum")
 
 session_resources = pytest.StashKey[contextlib.ExitStack]()

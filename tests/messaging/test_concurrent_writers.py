@@ -101,6 +101,9 @@ async def test_rule_sqlite_who_reads_does_not_wait_for_who_writes(project: Proje
 
     def hold() -> None:
         with transaction.atomic():
+            if connection.vendor == "postgresql":
+                with connection.cursor() as cursor:
+                    cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 60000")
             Stream.objects.filter(project=project).update(created_by="somebody else")
             gate.come()
 

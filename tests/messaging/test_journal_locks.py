@@ -31,12 +31,11 @@ def project(make_project: Callable[..., Project]) -> Project:
     return make_project()
 
 
-def slow_service(stream_id: int, gate: ThreadGate, idle_limit_ms: int | None = None) -> None:
+def slow_service(stream_id: int, gate: ThreadGate, idle_limit_ms: int = 60_000) -> None:
     """Appends an entry, and takes its time before it commits."""
     with transaction.atomic():
-        if idle_limit_ms is not None:
-            with connection.cursor() as cursor:
-                cursor.execute(f"SET LOCAL idle_in_transaction_session_timeout = {idle_limit_ms}")
+        with connection.cursor() as cursor:
+            cursor.execute(f"SET LOCAL idle_in_transaction_session_timeout = {idle_limit_ms}")
         append_entry(
             stream_id=stream_id,
             event="room.sent",
@@ -93,14 +92,14 @@ async def test_rule_locks_a_slow_service_delays_its_own_room_only(
     ]
 
 
-def held_by(stream: Stream, gate: ThreadGate, idle_limit_ms: int | None = None) -> threading.Thread:
+def held_by(stream: Stream, gate: ThreadGate, idle_limit_ms: int = 60_000) -> threading.Thread:
     """A thread in which a slow service holds the stream's head until the gate is opened."""
 
     def run() -> None:
         try:
             slow_service(stream.pk, gate, idle_limit_ms)
         except InternalError:  # "terminating connection due to idle-in-transaction timeout"
-            assert idle_limit_ms is not None
+            assert idle_limit_ms < 60_000
         finally:
             connection.close()
 

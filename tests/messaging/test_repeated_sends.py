@@ -48,27 +48,29 @@ async def test_rule_idempotency_a_commit_whose_answer_was_lost_is_delivered_once
     ):
         first = await client("ann").call("room.send", **MESSAGE)
         assert first["seq"] == 1
+        for uid in ("ann", "bob"):
+            assert (await client(uid).expect("room.sent"))["seq"] == 1, "read at once, where its commit was unknown"
         assert await client("ann").call("room.send", **MESSAGE) == first
         for number in (2, 3):
             assert (await client("bob").send("math", "and on", f"b{number}"))["seq"] == number
         await everybody_has([1, 2, 3], client("ann"), client("bob"), client("carl"), at=both)
 
 
-async def test_rule_idempotency_in_flight_twice_on_two_processes(app: str, scripted: Scripted) -> None:
+async def test_rule_idempotency_in_flight_twice_on_two_processes(fast_app: str, scripted: Scripted) -> None:
     """Ann's first connection hangs in the commit; she comes back on another process and sends again."""
     gate = ThreadGate()
     scripted([gate], [])
     async with (
         runtimes(2, timing=UNLIMITED_LOGINS) as (one, two),
-        clients(app, "math", bob=one, carl=two) as client,
+        clients(fast_app, "math", bob=one, carl=two) as client,
     ):
         ann = Client(InProcess(one))
-        session = (await ann.login(app, "ann"))["session"]
+        session = (await ann.login(fast_app, "ann"))["session"]
         await ann.call("room.join", room="math")
         await ann.start("room.send", **MESSAGE)
         await gate.arrived()
         back = Client(InProcess(two))
-        resumed = await back.login(app, "ann", session=session, streams={"room:math": {"seq": 0, "epoch": ""}})
+        resumed = await back.login(fast_app, "ann", session=session, streams={"room:math": {"seq": 0, "epoch": ""}})
         assert resumed["resumed"]
         again = await back.start("room.send", **MESSAGE)
         assert await ann.expect_close() == SUPERSEDED.code

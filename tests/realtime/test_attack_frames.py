@@ -13,17 +13,17 @@ from typing import Final
 
 import pytest
 
-from tests.realtime.test_attack_slow_reader import SERVERS, resident_bytes, until
 from tests.support.client import Client, connect
 from tests.support.cluster import ServerProcess
 from tests.support.hostile import Hostile, hostile_frames
 from tests.support.raw_websocket import CLOSE, TEXT, RawWebSocket, client_frame
+from tests.support.servers import SERVERS, resident_bytes, until
 
 FRAMES: Final = {"uvicorn": 10_000, "stock uvicorn": 2_000, "daphne": 2_000}
 ATTACKERS: Final = 10
 CLEAN: Final = {1000, 1002, 1003, 1007, 1009, 4007}
 """Codes that a client is told when it has broken a protocol: the WebSocket's, or ours."""
-MEMORY_RISE: Final = 32 * 1024 * 1024
+MEMORY_RISE: Final = 16 * 1024 * 1024
 
 
 @pytest.fixture(params=SERVERS)
@@ -153,6 +153,12 @@ class Bystanders:
         self._enough.set()
 
 
+def errors_in(server: ServerProcess) -> list[str]:
+    """What the server has logged as its own failure. (uvicorn logs text that is not UTF-8 as one.)"""
+    lines = server.log.read_text().splitlines()
+    return [line for line in lines if " ERROR " in line and "Invalid UTF-8 sequence" not in line]
+
+
 async def test_hostile_frames_harm_nobody_but_their_sender(server: ServerProcess, kind: str, fast_app: str) -> None:
     assert server.port is not None
     port = server.port
@@ -172,7 +178,6 @@ async def test_hostile_frames_harm_nobody_but_their_sender(server: ServerProcess
         outcomes = await attack(port, fast_app, FRAMES[kind], seed=2)
         bystanders.stop()
         assert await talking > 0
-        print(*sorted(outcomes.items()), sep="\n")
         assert sum(outcomes.values()) == FRAMES[kind]
         refused = sum(count for outcome, count in outcomes.items() if outcome.endswith("refused"))
         assert refused > FRAMES[kind] / 2
@@ -181,9 +186,7 @@ async def test_hostile_frames_harm_nobody_but_their_sender(server: ServerProcess
         for client in clients:
             assert client.closed is None
             await client.call("session.ping")
-    log = server.log.read_text()
-    assert "Traceback" not in log, log[-3000:]
-    assert "incident" not in log
+    assert errors_in(server) == []
 
 
 async def test_who_goes_on_sending_nonsense_is_closed(server: ServerProcess, fast_app: str) -> None:

@@ -6,7 +6,7 @@ import contextlib
 import json
 import os
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Final
@@ -17,6 +17,7 @@ from realtime.connection import UNACKNOWLEDGED_LIMIT
 from tests.support.client import Client, Json, connect
 from tests.support.cluster import ServerProcess
 from tests.support.raw_websocket import RawWebSocket
+from tests.support.servers import SERVERS, open_sockets, resident_bytes, until
 
 STALLED: Final = 20
 MESSAGES: Final = 150
@@ -24,38 +25,14 @@ TEXT: Final = "x" * 32_000
 """All messages together are several times what a client may leave unread."""
 FRAME_BYTES: Final = 128 * 1024
 MEMORY_RISE: Final = 40 * 1024 * 1024
-SERVERS: Final = {"uvicorn": (), "stock uvicorn": ("--stock",), "daphne": ("--server", "daphne")}
 
 
-@pytest.fixture(params=SERVERS.values(), ids=SERVERS)
+@pytest.fixture(params=SERVERS)
 def server(tmp_path: Path, request: pytest.FixtureRequest, _database: None) -> Iterator[ServerProcess]:
-    process = ServerProcess("attacked", tmp_path, os.environ, *request.param)
+    process = ServerProcess("attacked", tmp_path, os.environ, *SERVERS[request.param])
     process.start()
     yield process
     process.close()
-
-
-def resident_bytes(pid: int) -> int:
-    """The memory that the process has in use."""
-    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE")
-
-
-def open_sockets(pid: int) -> int:
-    """The sockets of the process, also those whose other end does not read."""
-    count = 0
-    for entry in Path(f"/proc/{pid}/fd").iterdir():
-        with contextlib.suppress(FileNotFoundError):
-            count += os.readlink(entry).startswith("socket:")
-    return count
-
-
-async def until(condition: Callable[[], bool], promise: str) -> None:
-    for _ in range(300):
-        if condition():
-            return
-        await asyncio.sleep(0.1)
-    pytest.fail(promise)
 
 
 class Stalled:

@@ -6,7 +6,8 @@ import pytest
 
 from realtime.errors import UNAVAILABLE, RpcError
 from realtime.hub import GAP_S, HELD_LIMIT
-from tests.support.doubles import Gate, LogStore
+from realtime.layer import stream_group
+from tests.support.doubles import Gate, Hints, LogStore
 from tests.support.hubs import KEY, HubBench
 
 
@@ -73,6 +74,23 @@ async def test_rule_cursor_every_source_passes_it() -> None:
     bench.publish(local, hinted, read, looked_up)
     await bench.settle()
     assert ann.seqs() == [1, 2, 3, 4]
+
+
+async def test_rule_cursor_news_that_come_while_a_read_ends_are_read_too() -> None:
+    """The read has seen nothing new; what is told before its answer is here must not wait for the next news."""
+    bench = HubBench()
+    ann = await bench.join()
+    bench.publish(*bench.commit(1))
+    gate = bench.store.gate = Gate()
+    bench.hub.receive_hint(
+        {"kind": "entries", "node": "there", "project": KEY[0], "stream": KEY[1], "id": 1, "epoch": "", "head": 1}
+    )
+    await gate.arrived()
+    bench.commit(2)
+    bench.hint(head=3)
+    gate.open()
+    await bench.settle()
+    assert ann.seqs() == [1, 2, 3]
 
 
 async def test_rule_cursor_more_than_is_held_is_read() -> None:
@@ -156,6 +174,29 @@ async def test_a_stream_that_fails_to_open_fails_its_subscribers_and_opens_again
     bench.publish(*bench.commit(1))
     await bench.settle()
     assert ann.seqs() == [1]
+
+
+async def test_a_stream_that_failed_to_open_and_opened_again_meanwhile_still_listens() -> None:
+    hints = Hints()
+    bench = HubBench(hints=hints)
+    (layer,) = hints.layers
+    unsubscribe = layer.unsubscribe
+    gate = Gate()
+
+    async def slowly(group: str) -> None:
+        await gate.come()
+        await unsubscribe(group)
+
+    layer.unsubscribe = slowly  # type: ignore[method-assign]
+    bench.store.error = RpcError(UNAVAILABLE)
+    with pytest.raises(RpcError):
+        await bench.join()
+    await gate.arrived()
+    bench.store.error = None
+    await bench.join("bob")
+    gate.open()
+    await bench.settle()
+    assert layer.groups == {stream_group(KEY)}
 
 
 async def test_a_gap_is_read_page_by_page_until_it_is_closed() -> None:

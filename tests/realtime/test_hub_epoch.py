@@ -1,5 +1,6 @@
 """Epochs: a cursor of a time that was lost is not believed (docs/contract.md 5)."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +11,7 @@ from messaging.services import ensure_stream, renew_epochs
 from projects.models import Project
 from realtime.runtime import Runtime
 from tests.support.client import Client, InProcess
-from tests.support.doubles import Hints, ThreadGate, held_at
+from tests.support.doubles import Gate, Hints, ThreadGate, held_at
 from tests.support.hubs import KEY, HubBench
 from tests.support.runtimes import UNLIMITED_LOGINS, clients, elsewhere, runtimes, seqs
 
@@ -156,6 +157,35 @@ async def test_rule_epoch_a_stream_whose_row_was_lost_begins_again() -> None:
     await bench.hub.check_heads()
     await bench.settle()
     assert ann.seqs()[-2:] == [1, 2]
+
+
+async def test_rule_epoch_a_reset_while_a_gap_is_read_is_told_and_not_mixed() -> None:
+    bench = HubBench()
+    ann = await bench.join()
+    bench.publish(*bench.commit(5))
+    bench.stream.forget_ring(5)
+    gate = bench.store.gate = Gate()
+    recovering = asyncio.create_task(bench.hub.recover(bench.stream, 2, "first", 600_000))
+    await gate.arrived()
+    bench.store.heads_of[KEY] = bench.store.heads_of[KEY]._replace(epoch="second", head=3)
+    await bench.hub.check_heads()
+    gate.open()
+    answer = await recovering
+    assert (answer.recovered, answer.epoch, answer.head, answer.entries, answer.live) == (False, "second", 3, [], True)
+    assert ann.seqs() == [1, 2, 3, 4, 5]
+
+
+async def test_a_stream_whose_entries_came_before_its_row_was_known_is_no_restored_one() -> None:
+    bench = HubBench()
+    ann = await bench.join()
+    (entry,) = bench.commit()
+    bench.hub.publish(bench.stream, entry.seq, bench.text(entry))
+    bench.hub.flush()
+    await bench.hub.check_heads()
+    bench.publish(*bench.commit())
+    await bench.settle()
+    assert ann.seqs() == [1, 2]
+    assert {message["method"] for message in ann.messages()} == {"room.sent"}
 
 
 async def test_a_stream_left_and_joined_again_while_its_row_is_made_is_no_restored_one(

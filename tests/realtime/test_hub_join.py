@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 
 from messaging import selectors
+from realtime.errors import UNAVAILABLE, RpcError
 from realtime.runtime import Runtime
 from realtime.streams import HOLD_CHARS
 from rooms.selectors import get_snapshot
-from tests.support.client import Client, InProcess
+from tests.support.client import CallFailed, Client, InProcess
 from tests.support.doubles import Hints, ThreadGate, held_at
 from tests.support.runtimes import clients, runtimes, seqs
 
@@ -52,6 +53,80 @@ async def test_rule_join_what_is_committed_while_the_snapshot_is_read_follows_th
         assert (joined["head"], joined["live"]) == (1, True)
         assert await caught_up(ann, joined) == [2, 3, 4]
         await ann.close()
+
+
+async def test_rule_join_what_the_snapshot_covers_is_not_pushed_again(
+    app: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It came after the subscription, and is held; the snapshot then is newer."""
+    gate = ThreadGate()
+    async with runtimes(1) as (here,), clients(app, "math", bob=here) as client:
+        await client("bob").send("math", "before", "m1")
+        ann = await logged_in(here, app, "ann")
+        monkeypatch.setattr("rooms.membership.get_snapshot", held_at(gate, get_snapshot, before=True))
+        join = await ann.start("room.join", room="math")
+        await gate.arrived()
+        for number in (2, 3):
+            await client("bob").send("math", "meanwhile", f"m{number}")
+        gate.open()
+        assert (await join)["head"] == 3
+        await client("bob").send("math", "after", "m4")
+        await ann.expect("room.sent")
+        await ann.call("session.ping")
+        assert seqs(ann) == [4]
+        await ann.close()
+
+
+@pytest.mark.parametrize("after", [None, {"seq": 1, "epoch": ""}])
+async def test_rule_join_again_of_a_room_one_is_in_begins_anew(
+    app: str, monkeypatch: pytest.MonkeyPatch, after: dict[str, Any] | None
+) -> None:
+    """A client repeats a join whose answer was lost. What came while it was answered follows the answer once."""
+    gate = ThreadGate()
+    async with runtimes(1) as (here,), clients(app, "math", ann=here, bob=here) as client:
+        ann = client("ann")
+        await client("bob").send("math", "before", "m1")
+        await ann.expect("room.sent")
+        monkeypatch.setattr("rooms.membership.get_snapshot", held_at(gate, get_snapshot))
+        join = await ann.start("room.join", room="math", **({"after": after} if after is not None else {}))
+        await gate.arrived()
+        for number in (2, 3):
+            await client("bob").send("math", "meanwhile", f"m{number}")
+        await ann.expect_nothing("room.sent")
+        gate.open()
+        joined = await join
+        got = [entry["seq"] for entry in joined.get("entries", ())]
+        assert (joined["head"] if after is None else got) == (1 if after is None else [2, 3])
+        await client("bob").send("math", "after", "m4")
+        await client("bob").call("session.ping")
+        await ann.call("session.ping")
+        assert [seq for seq in [*seqs(ann), *got] if seq > 1] == ([2, 3, 4] if after is None else [4, 2, 3])
+
+
+async def test_rule_join_again_that_fails_leaves_the_member_where_it_was(
+    app: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = ThreadGate()
+    async with runtimes(1) as (here,), clients(app, "math", ann=here, bob=here) as client:
+        ann = client("ann")
+        await client("bob").send("math", "before", "m1")
+        await ann.expect("room.sent")
+
+        def fail(*_args: object) -> Any:
+            gate.come()
+            raise RpcError(UNAVAILABLE)
+
+        with monkeypatch.context() as patch:
+            patch.setattr("rooms.membership.get_snapshot", fail)
+            join = await ann.start("room.join", room="math")
+            await gate.arrived()
+            await client("bob").send("math", "meanwhile", "m2")
+            gate.open()
+            with pytest.raises(CallFailed):
+                await join
+        await client("bob").send("math", "after", "m3")
+        assert [(await ann.expect("room.sent"))["seq"] for _ in range(2)] == [2, 3]
+        assert await ann.call("room.members", room="math") == {"members": ["ann", "bob"], "total": 2}
 
 
 async def test_rule_join_snapshot_and_pushes_together_make_the_state(app: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,13 +9,15 @@ from dataclasses import dataclass, field
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from realtime.hub import GAP_S, PAGE_BYTES
+from realtime.hub import GAP_S
 from realtime.streams import RING_S, Subscription
 from tests.support.doubles import LogStore, Sink
 from tests.support.hubs import HubBench
 
 WINDOW_MS = 3_600_000
 """Longer than any script."""
+PAGE_BYTES = 500
+"""Three or four entries."""
 
 places = st.lists(st.integers(0, 40), max_size=8)
 """Which of the committed entries are told, counted back from the newest; some again, some early, some never."""
@@ -106,7 +108,7 @@ class Scene:
         connection.session.connection = connection.connection
         reader.sink, reader.connected = connection, True
         stream = self.bench.stream
-        answer = await self.bench.hub.recover(stream, reader.cursor, stream.epoch, WINDOW_MS)
+        answer = await self.bench.hub.recover(stream, reader.cursor, stream.epoch, WINDOW_MS, PAGE_BYTES)
         assert answer.recovered
         self._take_page(reader, answer.entries, answer.last)
 

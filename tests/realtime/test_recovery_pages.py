@@ -11,6 +11,7 @@ from realtime.hub import PAGE_BYTES
 from realtime.runtime import Runtime
 from realtime.streams import entry_item
 from tests.support.client import CallFailed, Client, InProcess
+from tests.support.hubs import HubBench
 from tests.support.runtimes import UNLIMITED_LOGINS, clients, elsewhere, runtimes, seqs
 
 BIG = "课" * 10_000
@@ -173,6 +174,42 @@ async def test_rule_pages_meet_a_stream_that_grows_all_the_while(fast_app: str, 
         await back.call("session.ping")
         assert got + seqs(back) == list(range(1, sent + 1))
         await back.close()
+
+
+async def test_rule_pages_a_rejoin_is_paged_as_a_resume_is(fast_app: str) -> None:
+    async with runtimes(1) as (here,), clients(fast_app, "math", bob=here) as client:
+        for number in range(20):
+            await send_big(client("bob"), "math", number)
+        ann = Client(InProcess(here))
+        await ann.login(fast_app, "ann")
+        page = await ann.call("room.join", room="math", after={"seq": 2, "epoch": ""})
+        assert (page["recovered"], page["live"], page["head"]) == (True, False, 20)
+        got = [entry["seq"] for entry in page["entries"]]
+        await client("bob").send("math", "not pushed", "n1")
+        await ann.expect_nothing("room.sent")
+        while not page["live"]:
+            page = await ann.call("stream.read", stream="room:math", after=got[-1])
+            got += [entry["seq"] for entry in page["entries"]]
+        await client("bob").send("math", "pushed", "n2")
+        assert (await ann.expect("room.sent"))["seq"] == 22
+        assert got == list(range(3, 22))
+        await ann.close()
+
+
+async def test_rule_pages_where_no_entries_fit_the_window_begins_at_head() -> None:
+    """An answer that is full already: the gap is cut at the window, and its entries are pulled from there."""
+    bench = HubBench()
+    await bench.join()
+    bench.publish(*bench.commit(3))
+    bench.clock.advance(700)
+    bench.publish(*bench.commit(4))
+    bench.stream.forget_ring(7)
+    cut = await bench.hub.recover(bench.stream, 1, "first", 600_000, 0)
+    assert (cut.recovered, cut.head, cut.entries, cut.live) == (False, 3, [], False)
+    whole = await bench.hub.recover(bench.stream, 3, "first", 600_000, 0)
+    assert (whole.recovered, whole.head, whole.entries, whole.live) == (True, 7, [], False)
+    page = await bench.hub.page(bench.stream, cut.head)
+    assert [seq for seq, _ in page.entries] == [4, 5, 6, 7]
 
 
 async def test_rule_pages_a_reconnect_storm_reads_the_gap_once_if_at_all(

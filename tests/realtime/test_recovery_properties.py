@@ -170,7 +170,7 @@ def test_every_member_gets_every_entry_once_and_in_order(fast_app: str) -> None:
                 await scene.step(*step)
             await scene.close()
 
-        @settings(max_examples=50, suppress_health_check=[HealthCheck.too_slow])
+        @settings(max_examples=50)
         @given(steps)
         def examples(script: list[tuple[str, int, int]]) -> None:
             runner.run(play(script))

@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.rooms.test_notices import notices, people
 from tests.support.client import CallFailed, Client, Closed
 from tests.support.clock import Lifetime, clocked_runtimes
+from tests.support.told import notices, people
 
 
 @pytest.fixture

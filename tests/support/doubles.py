@@ -10,6 +10,7 @@ import threading
 from collections import defaultdict, deque
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from itertools import count
 from typing import Any, Final
 
 from django.db import OperationalError
@@ -61,7 +62,7 @@ class HintLayer:
 
     def __init__(self, hints: Hints) -> None:
         self._hints = hints
-        self._groups: set[str] = set()
+        self.groups: set[str] = set()
         self._on_message: Callable[[Message], None] | None = None
         self.reconnect: Callable[[], None] = lambda: None
         """Says that hints may have been missed."""
@@ -74,17 +75,17 @@ class HintLayer:
         self._on_message = None
 
     async def subscribe(self, group: str) -> None:
-        self._groups.add(group)
+        self.groups.add(group)
 
     async def unsubscribe(self, group: str) -> None:
-        self._groups.discard(group)
+        self.groups.discard(group)
 
     def send(self, group: str, message: Message) -> None:
         message = json.loads(json.dumps(message))
         hints = self._hints
         hints.sent.append(message)
         for layer in hints.layers:
-            if group not in layer._groups:
+            if group not in layer.groups:
                 continue
             if message["kind"] != "entries" or hints.mode == "deliver":
                 asyncio.get_running_loop().call_soon(layer.hand_over, message)
@@ -249,13 +250,16 @@ class Sink:
         return [message["params"]["seq"] for message in self.messages() if "seq" in message.get("params", {})]
 
 
-def held_at(gate: ThreadGate, function: Callable[..., Any], *, times: int = 1) -> Callable[..., Any]:
-    """The function, whose first calls wait at the gate with their result in hand."""
-    left = iter(range(times))
+def held_at(gate: ThreadGate, function: Callable[..., Any], *, before: bool = False) -> Callable[..., Any]:
+    """The function, whose first call waits at the gate: with its result in hand, or before it begins."""
+    calls = count()
 
     def held(*args: Any, **kwargs: Any) -> Any:
+        is_first = next(calls) == 0
+        if is_first and before:
+            gate.come()
         result = function(*args, **kwargs)
-        if next(left, None) is not None:
+        if is_first and not before:
             gate.come()
         return result
 

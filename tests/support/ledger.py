@@ -203,18 +203,18 @@ def _acknowledged(ledgers: Sequence[Ledger], log: Log) -> list[str]:
 
 def _stays(ledgers: Sequence[Ledger], log: Log) -> list[str]:
     """Each member got everything after its start once and in order; who stayed, up to the head."""
-    wrong = []
-    for ledger in ledgers:
-        for stay in ledger.stays:
-            if (problem := _stay(stay, log)) is not None:
-                wrong.append(f"{ledger.uid} in {stay.room} from {stay.start}{' (left)' * stay.ended}: {problem}")
-    return wrong
+    return [
+        f"{ledger.uid} in {stay.room} from {stay.start}{' (left)' * stay.ended}: {problem}"
+        for ledger in ledgers
+        for stay in ledger.stays
+        if (problem := _stay(stay, log)) is not None
+    ]
 
 
 def _stay(stay: Stay, log: Log) -> str | None:
     if stay.gaps:
         return f"told of gaps {stay.gaps}"
-    if stay.epoch != log.epochs[stay.room] and stay.deliveries:
+    if stay.epoch not in ("", log.epochs[stay.room]):
         return f"epoch {stay.epoch!r}, stored {log.epochs[stay.room]!r}"
     end = stay.start + len(stay.deliveries) if stay.ended else log.heads[stay.room]
     due = [

@@ -124,7 +124,7 @@ class MemberRoom:
             return  # pushed before the answer to the join: the answer's head covers it
         if not self.live:
             self._breach(f"#{entry['seq']} was pushed while the stream was catching up at {self.seq}")
-        elif entry["seq"] > self.seq + 1:
+        elif entry["seq"] != self.seq + 1:
             self._breach(f"#{entry['seq']} was pushed at {self.seq}")
             self._read()
         else:

@@ -1,0 +1,41 @@
+"""The servers that an attack is tried on, and what a process costs while it lasts."""
+
+import asyncio
+import contextlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+SERVERS: Final[dict[str, tuple[str, ...]]] = {
+    "uvicorn": (),
+    "stock uvicorn": ("--stock",),
+    "daphne": ("--server", "daphne"),
+}
+"""Options of `manage.py serve`."""
+
+
+def resident_bytes(pid: int) -> int:
+    """The memory that the process has in use."""
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def open_sockets(pid: int) -> int:
+    """The sockets of the process, also those whose other end does not read."""
+    count = 0
+    for entry in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            count += os.readlink(entry).startswith("socket:")
+    return count
+
+
+async def until(condition: Callable[[], bool], promise: str) -> None:
+    """Waits for what comes in its own time; fails with the promise that was not kept."""
+    for _ in range(300):
+        if condition():
+            return
+        await asyncio.sleep(0.1)
+    pytest.fail(promise)
