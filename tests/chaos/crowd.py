@@ -1,0 +1,183 @@
+"""A crowd of resuming clients that chat, change attributes, come and go, and lose connections at random."""
+
+import asyncio
+import contextlib
+import random
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Final
+
+from tests.support.cluster import Cluster
+from tests.support.ledger import Ledger, Log, discrepancies, left_notices, lives, read_heads, read_log, summary
+from tests.support.resuming import ResumingClient
+
+PAUSE_S: Final = 0.35
+"""Mean time between two acts of a client."""
+HURRY_S: Final = 2.0
+"""Some messages are given up after so long."""
+BACKLOG: Final = 40
+SETTLED_WITHIN_S: Final = 60.0
+
+BURST: Final = 20
+
+TALK: Final = {"send": 70, "burst": 4, "hurry": 8, "attribute": 7, "history": 5}
+"""What a client does, and how often against the other acts."""
+STAYER: Final = {**TALK, "cut": 4, "abandon": 2}
+WANDERER: Final = {**STAYER, "move": 12, "logout": 3}
+
+
+class Crowd:
+    """`stayers` never leave a room and do as `acts` says; `wanderers` leave, and log out. Everybody is in three of
+    the rooms."""
+
+    def __init__(
+        self,
+        *,
+        app: str,
+        ports: Callable[[], Sequence[int]],
+        seed: int,
+        stayers: int = 30,
+        wanderers: int = 20,
+        rooms: int = 10,
+        acts: dict[str, int] = STAYER,
+    ) -> None:
+        self._acts = acts
+        self.chance = random.Random(seed)
+        self.rooms = [f"room-{number}" for number in range(rooms)]
+        self.stayers = [ResumingClient(app, f"stayer-{number}", ports, seed=seed) for number in range(stayers)]
+        self.wanderers = [ResumingClient(app, f"wanderer-{number}", ports, seed=seed) for number in range(wanderers)]
+        self.clients = self.stayers + self.wanderers
+        self._done = asyncio.Event()
+
+    @property
+    def ledgers(self) -> list[Ledger]:
+        return [client.ledger for client in self.clients]
+
+    async def arrive(self) -> None:
+        """All log in and join."""
+
+        async def enter(client: ResumingClient) -> None:
+            await client.__aenter__()
+            for room in client.random.sample(self.rooms, 3):
+                await client.join(room)
+
+        await asyncio.gather(*map(enter, self.clients))
+
+    async def go_on(self, until: asyncio.Event) -> None:
+        """All act until the event. Raises what went wrong inside of a client."""
+
+        async def live(client: ResumingClient, acts: dict[str, int]) -> None:
+            names, weights = list(acts), list(acts.values())
+            while not until.is_set():
+                await asyncio.sleep(client.random.expovariate(1 / PAUSE_S))
+                await self._act(client, client.random.choices(names, weights)[0])
+
+        lives = [live(client, self._acts) for client in self.stayers]
+        lives += [live(client, WANDERER) for client in self.wanderers]
+        async with asyncio.TaskGroup() as group:
+            for one in lives:
+                group.create_task(one)
+
+    def burst(self) -> None:
+        """Everybody speaks at once, so that whatever happens next happens amid unanswered messages."""
+        for client in self.clients:
+            for room in client.rooms.values():
+                room.send(f"{client.uid} in a burst {client.random.randrange(1 << 30)}")
+
+    async def _act(self, client: ResumingClient, act: str) -> None:
+        chance = client.random
+        room = client.rooms[chance.choice(sorted(client.rooms))]
+        match act:
+            case "send" | "burst" | "hurry":
+                for _ in range(BURST if act == "burst" else 1):
+                    if room.waiting >= BACKLOG:
+                        break
+                    text = f"{client.uid} says {chance.randrange(1 << 30)} " + "x" * chance.randrange(200)
+                    message_id = room.send(text)
+                    if act == "hurry":
+                        asyncio.get_running_loop().call_later(HURRY_S, room.discard, message_id)
+            case "attribute":
+                values = {f"key-{chance.randrange(5)}": f"{client.uid} {chance.randrange(1 << 30)}"}
+                await client.update_attributes(room.name, values)
+            case "history":
+                await room.call("room.history", limit=20)
+            case "cut":
+                client.cut()
+            case "abandon":
+                client.abandon()
+            case "move":
+                await client.leave(room.name)
+                await client.join(chance.choice([name for name in self.rooms if name not in client.rooms]))
+            case "logout":
+                rooms = sorted(client.rooms)
+                await client.logout()
+                await asyncio.sleep(chance.uniform(0, 1))
+                for name in rooms:
+                    await client.join(name)
+
+    async def _settle(self, cluster: Cluster, project_id: int) -> list[str]:
+        """Waits until everything is answered and everybody is where the database is; what is still missing."""
+        deadline_s = asyncio.get_running_loop().time() + SETTLED_WITHIN_S
+        while True:
+            heads = await asyncio.to_thread(read_heads, cluster.database, project_id)
+            late = self._late(heads) or await self._wrong_members()
+            if not late or asyncio.get_running_loop().time() > deadline_s:
+                return late
+            await asyncio.sleep(0.5)
+
+    def _late(self, heads: dict[str, int]) -> list[str]:
+        late = []
+        for client in self.clients:
+            for room in client.rooms.values():
+                at = f"{client.uid} in {room.name} at {room.seq}"
+                if not client.online.is_set() or not room.entered.is_set() or not room.live:
+                    late.append(f"{at} is not back")
+                elif room.waiting:
+                    late.append(f"{at} has {room.waiting} messages without an answer")
+                elif room.seq != heads.get(room.name, 0):
+                    late.append(f"{at} did not get what is up to {heads.get(room.name, 0)}")
+        return late
+
+    async def _wrong_members(self) -> list[str]:
+        """Who is in a room: what the service says, and what each member was told, against what is so."""
+        present: dict[str, set[str]] = {name: set() for name in self.rooms}
+        for client in self.clients:
+            for name in client.rooms:
+                present[name].add(client.uid)
+        wrong = []
+        for client in self.clients:
+            for room in client.rooms.values():
+                listed = set((await room.call("room.members"))["members"])
+                for members, who in ((listed, "the list"), (room.members, client.uid)):
+                    if members != present[room.name]:
+                        missing, extra = present[room.name] - members, members - present[room.name]
+                        wrong.append(f"{room.name}: {who} misses {sorted(missing)}, has {sorted(extra)} too many")
+        return wrong
+
+    async def conclude(self, cluster: Cluster, project_id: int) -> None:
+        """Waits until all is settled, lets everybody go, and fails if anything is not as it was promised."""
+        wrong = (await self._settle(cluster, project_id))[:10]
+        log = await asyncio.to_thread(read_log, cluster.database, project_id, self.rooms)
+        await asyncio.gather(*(client.close() for client in self.clients))
+        wrong += self._wrong(log)
+        print(summary(self.ledgers, log))
+        if wrong:
+            print(lives(self.ledgers, wrong))
+        assert not wrong, "\n".join(wrong)
+
+    def _wrong(self, log: Log) -> list[str]:
+        """What was promised and is not so. Nobody was away for 30 s, so no stayer may be said to have left."""
+        return discrepancies(self.ledgers, log) + left_notices(self.ledgers, (client.uid for client in self.stayers))
+
+
+@contextlib.asynccontextmanager
+async def talking(crowd: Crowd, cluster: Cluster, project_id: int) -> AsyncIterator[None]:
+    """The crowd arrives and acts for as long as the body runs; then it is compared with the database."""
+    await crowd.arrive()
+    done = asyncio.Event()
+    acting = asyncio.create_task(crowd.go_on(done))
+    try:
+        yield
+    finally:
+        done.set()
+        await acting
+    await crowd.conclude(cluster, project_id)

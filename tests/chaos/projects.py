@@ -1,0 +1,11 @@
+"""The tenant of a chaos test."""
+
+from projects.limits import RATES
+from projects.models import Project
+from tests.support.cluster import Cluster
+
+
+def make_project(cluster: Cluster) -> Project:
+    """In the cluster's database, with rates that are no concern of these tests."""
+    limits = {"rates": {name: [1_000_000, 1_000] for name in RATES}}
+    return Project.objects.using(cluster.database).create(name="chaos", limits=limits)
