@@ -98,7 +98,7 @@ class Bridge:
         if future.cancelled():
             return
         try:
-            result = call()
+            result = _call(call)
         except RpcError as error:
             self._settle(future, None, error)
         except (OperationalError, InterfaceError) as error:
@@ -122,6 +122,19 @@ class Bridge:
     def stop(self) -> None:
         self.writers.stop()
         self.readers.stop()
+
+
+def _call(call: Callable[[], T]) -> T:
+    """A connection that broke while nobody used it, as when the database was restarted, costs nobody an error: the
+    function runs once more, on a new one. Each may run twice, as its message id or its nature has it."""
+    was_open = connection.connection is not None
+    try:
+        return call()
+    except (OperationalError, InterfaceError):
+        drop_broken_connection()
+        if not was_open or connection.connection is not None:
+            raise  # there is no connection to be had, or another would not help
+        return call()
 
 
 def _settle(future: "asyncio.Future[Any]", result: Any, error: Exception | None) -> None:

@@ -1,11 +1,14 @@
 """What these tests have found, each as the one interleaving that shows it."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable
 from typing import Any
 from unittest import mock
 
 import pytest
+from django.db import connection
 
+from realtime.bridge import READERS, WRITERS
 from realtime.errors import UNAVAILABLE, RpcError
 from realtime.presence import SessionRecord
 from realtime.runtime import Runtime
@@ -244,3 +247,25 @@ async def test_a_join_that_fails_late_does_not_undo_that_of_the_next_connection(
     await ann.send("math", "hello", "m1")
     assert (await back.expect("room.sent"))["sender"] == "ann"
     assert await members(two.runtime, "math") == ["ann", "bob"]
+
+
+async def test_connections_that_broke_while_idle_cost_nobody_an_error(runtime: Runtime, shape: str) -> None:
+    """PostgreSQL was restarted while nobody asked it anything."""
+    if shape != "cluster":
+        pytest.skip("a SQLite file does not go away")
+
+    def hold() -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_sleep(0.1)")
+
+    def end_all_others() -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+
+    for run, threads in ((runtime.bridge.read, READERS), (runtime.bridge.write, WRITERS)):
+        await asyncio.gather(*[run(hold) for _ in range(threads)])
+        await run(end_all_others)
+        await asyncio.gather(*[run(hold) for _ in range(threads)])

@@ -24,7 +24,7 @@ TOLD_S: Final = 1.0
 """From a removal to the notice of it."""
 
 GONE: Final = ("gone-1", "gone-2", "gone-3")
-BACK: Final = {"back-after-5": 5.0, "back-after-13": 13.0, "back-after-27": 27.0}
+BACK: Final = {"back-after-5": 5.0, "back-after-16": 16.0, "back-after-27": 27.0}
 STUCK: Final = ("keeps-its-socket", "moves", "comes-back")
 
 

@@ -14,8 +14,9 @@ from messaging.journal.journal import GROUP_APPENDS, GROUP_CHARS
 from messaging.models import Stream
 from projects.models import Project
 from realtime.bridge import Pool
-from tests.support.doubles import ScriptedBackend, ThreadGate
+from tests.support.doubles import ScriptedBackend, ThreadGate, until
 from tests.support.journals import answers, make_append, make_committer, make_stream
+from tests.support.runtimes import elsewhere
 
 
 @pytest.fixture
@@ -182,3 +183,64 @@ async def test_after_a_heavy_fan_out_the_next_group_gathers_a_little_longer(benc
     gate.open()
     await journal.idle()
     assert sizes(backend) == [1, 3]
+
+
+class Locked:
+    """A backend that finds one stream's head locked at first. Whoever then waits for it waits at the lane's gate."""
+
+    def __init__(self, stream: Stream, gate: ThreadGate, lane: ThreadGate | None = None) -> None:
+        self._backend = backend_for(connection.vendor)
+        self._stream = stream
+        self._gate = gate
+        self._lane = lane
+        self._writes = 0
+
+    def write(self, group: Sequence[Append], now: datetime, *, skip_locked: bool) -> list[Append]:
+        if not skip_locked:
+            if self._lane is None:
+                raise LookupError("a defect")
+            self._lane.come()
+        self._writes += 1
+        if self._writes == 1:
+            self._gate.come()
+            locked = [append for append in group if append.stream_id == self._stream.pk]
+            rest = [append for append in group if append not in locked]
+            return locked + (self._backend.write(rest, now, skip_locked=skip_locked) if rest else [])
+        return self._backend.write(group, now, skip_locked=skip_locked)
+
+
+async def test_rule_locks_the_order_of_a_locked_room_is_kept_wherever_its_appends_wait(
+    bench: Bench, stream: Stream, make_project: Callable[..., Project]
+) -> None:
+    """In the group that was skipped, behind it in the queue, and in the lane, though the lock is free again."""
+    other = await elsewhere(make_stream, await elsewhere(make_project))
+    gate, lane = ThreadGate(), ThreadGate()
+    journal = bench.journal(Locked(stream, gate, lane))
+    appends = [make_append(other if place % 3 == 2 else stream, f"m{place}") for place in range(12)]
+    journal.submit(appends[0])
+    await gate.arrived()
+    for append in appends[1:6]:
+        journal.submit(append)
+    gate.open()
+    await lane.arrived()
+    await until(lambda: bool(bench.answered))
+    for append in appends[6:]:
+        journal.submit(append)
+    lane.open()
+    await journal.idle()
+    assert [append.seq for append in appends if append.stream_id == stream.pk] == list(range(1, 9))
+    assert [append.seq for append in appends if append.stream_id == other.pk] == [1, 2, 3, 4]
+    assert sorted(map(id, (append for group in bench.answered for append in group))) == sorted(map(id, appends))
+
+
+async def test_a_defect_in_a_lane_acknowledges_nothing_either(
+    bench: Bench, stream: Stream, caplog: pytest.LogCaptureFixture
+) -> None:
+    gate = ThreadGate()
+    gate.open()
+    journal = bench.journal(Locked(stream, gate))
+    append = make_append(stream, "m1")
+    journal.submit(append)
+    await journal.idle()
+    assert answers([append]) == ["unavailable"]
+    assert "a defect" in caplog.text
