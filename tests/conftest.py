@@ -21,7 +21,7 @@ import pytest
 import pytest_asyncio
 from django.conf import settings
 from django.core.management import call_command
-from django.db import close_old_connections, connections
+from django.db import close_old_connections, connection, connections
 from pytest_django import DjangoDbBlocker
 
 from tests.support.services import PrivatePostgres, PrivateRedis
@@ -100,8 +100,10 @@ def _database(django_db_setup: None) -> None:
 
 @pytest.fixture(autouse=True)
 def _usable_connection(_database: None) -> None:
-    """A connection that a test broke, by restarting its server, is not the next test's."""
+    """A connection that a test broke, by restarting its server or ending its session there, is not the next test's."""
     close_old_connections()
+    if connection.connection is not None and not connection.is_usable():
+        connection.close()
 
 
 @pytest.fixture

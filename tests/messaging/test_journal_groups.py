@@ -128,6 +128,7 @@ async def test_a_defect_leaves_nobody_without_an_answer_and_acknowledges_nothing
     journal.submit(second)
     await journal.idle()
     assert answers([first, second]) == ["unavailable", 1]
+    await asyncio.to_thread(bench.pool.stop)
     assert "a defect" in caplog.text
 
 
@@ -243,4 +244,5 @@ async def test_a_defect_in_a_lane_acknowledges_nothing_either(
     journal.submit(append)
     await journal.idle()
     assert answers([append]) == ["unavailable"]
+    await asyncio.to_thread(bench.lanes.stop)
     assert "a defect" in caplog.text
