@@ -118,9 +118,10 @@ class Notices:
             known = set(members) if len(members) <= LISTED else None
             self._copies[key] = _Copy(stream, known, self._runtime.loop.time())
 
-    async def list_members(self, key: StreamKey, limit: int) -> list[str]:
-        """The uids in a room, at most `limit`. The list fits what members are told: it is not older than the
-        latest notice, and has whom the next ones may say to have left. The caller answers in the same step."""
+    async def list_members(self, key: StreamKey, limit: int, uid: str) -> list[str]:
+        """The uids in a room, at most `limit`, for its member `uid`. The list fits what members are told: it is not
+        older than the latest notice, and has whom the next ones may say to have left. The caller answers in the
+        same step."""
         members: list[str] = []
         for _ in range(READS):
             copy = self._copy(key)
@@ -133,6 +134,8 @@ class Notices:
             missing = copy.known.difference(members)
             copy.unlisted |= missing & copy.departed
             members += sorted(missing - copy.departed)
+        if len(members) < limit and uid not in members:
+            members.append(uid)  # the store was emptied, and named again it is at once
         return members[:limit]
 
     def _copy(self, key: StreamKey) -> _Copy | None:
@@ -211,9 +214,12 @@ class Notices:
             (total,) = await self._runtime.sessions.counts(key[0], [key[1]])
         now_known = set(members) if len(members) <= LISTED else None
         again_s: float | None = None
+        settled = True
         if copy.known is not None and now_known is not None:
             missing = copy.known - now_known - departed
-            if missing and not await self._runtime.presence.settled():
+            if missing or len(now_known - copy.known) > 1:
+                settled = await self._runtime.presence.settled()
+            if missing and not settled:
                 # The store was emptied: who is missing may only not have been registered again yet.
                 now_known |= missing
                 total = len(now_known)
@@ -226,12 +232,13 @@ class Notices:
         known, copy.known = copy.known, now_known
         if known is not None and now_known is not None:
             joined = [uid for uid in members if uid not in known or uid in unlisted]
-            self._tell_difference(copy, joined, known - now_known)
+            self._tell_difference(copy, joined, known - now_known, in_order=settled)
         self._tell_count(copy, total)
         return again_s
 
-    def _tell_difference(self, copy: _Copy, joined: Sequence[str], left: Collection[str]) -> None:
-        """`joined` is in the order of joining: who is among them is told of those who came later."""
+    def _tell_difference(self, copy: _Copy, joined: Sequence[str], left: Collection[str], *, in_order: bool) -> None:
+        """`joined` is in the order of joining: who is among them is told of those who came later, the list has the
+        others. Not `in_order`, for a store that was emptied and is being filled: of all of them."""
         stream = copy.stream
         room = _room_name(stream)
         joins = [notification_text(JOINED, MemberNotice(room, uid)) for uid in joined]
@@ -247,7 +254,8 @@ class Notices:
         for connection in stream.members:
             uid = connection.session.uid if connection.session is not None else ""
             if uid in place:
-                texts = [*joins[place[uid] + 1 :], *leaves.values()]
+                before = [] if in_order else joins[: place[uid]]
+                texts = [*before, *joins[place[uid] + 1 :], *leaves.values()]
             elif uid in leaves:
                 texts = [*joins, *(text for gone, text in leaves.items() if gone != uid)]
             else:

@@ -100,7 +100,7 @@ async def members(call: Call, params: RoomParams) -> MembersResult:
     name = stream_name(params.room)
     listed = session.project.limits.sizes.listed_members
     (total,) = await call.runtime.sessions.counts(session.project.id, [name])
-    found = await call.runtime.part(Notices).list_members((session.project.id, name), listed)
+    found = await call.runtime.part(Notices).list_members((session.project.id, name), listed, session.uid)
     return MembersResult(found, max(total, listed) if len(found) == listed else len(found))
 
 

@@ -176,8 +176,12 @@ async def talking(crowd: Crowd, cluster: Cluster, project_id: int) -> AsyncItera
     done = asyncio.Event()
     acting = asyncio.create_task(crowd.go_on(done))
     try:
-        yield
-    finally:
-        done.set()
-        await acting
-    await crowd.conclude(cluster, project_id)
+        try:
+            yield
+        finally:
+            done.set()
+            await acting
+        await crowd.conclude(cluster, project_id)
+    except BaseException:
+        print(cluster.troubles())
+        raise

@@ -198,6 +198,20 @@ async def test_a_list_of_members_has_whom_nobody_was_told_to_have_left(two: Life
     assert await members(first, "math") == ["ann", "bob"]
 
 
+async def test_who_joined_as_the_store_was_emptied_gets_to_know_everybody(two: Lifetime, app: str) -> None:
+    """The list of members is read in between: the store has nobody, and nobody was told of anybody."""
+    first, _ = two.runtimes
+    ann, _ = await enter(two, app, "ann", "math")
+    bob, _ = await enter(two, app, "bob", "math")
+    two.empty_store()
+    for client, uid in ((ann, "ann"), (bob, "bob")):
+        assert (await client.call("room.members", room="math"))["members"] == [uid]
+    await first.sessions.renew()
+    await two.news(ann, bob)
+    assert people(ann) == ["joined bob"]
+    assert people(bob) == ["joined ann"]
+
+
 async def test_who_leaves_a_list_and_comes_back_at_once_is_news(two: Lifetime, app: str) -> None:
     """Before the others were told of the leaving, so that there is no difference to tell."""
     ann, _ = await enter(two, app, "ann", "math")

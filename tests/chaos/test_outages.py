@@ -1,8 +1,9 @@
 """One outage at a time, while people talk: Redis, PostgreSQL, a server that is told to stop."""
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Final
 
 import pytest
@@ -12,7 +13,7 @@ from realtime.close_codes import SERVER_RESTART
 from realtime.presence import PresenceState, RedisPresence
 from tests.chaos.crowd import TALK, Crowd, talking
 from tests.chaos.projects import make_project
-from tests.support.client import CallFailed, connect
+from tests.support.client import CallFailed, Client, connect
 from tests.support.cluster import Cluster
 from tests.support.resuming import ResumingClient
 from tests.support.services import PrivatePostgres, PrivateRedis
@@ -47,6 +48,16 @@ def project(cluster: Cluster) -> Project:
 def crowd(cluster: Cluster, project: Project, seed: int) -> Crowd:
     """Sixteen who talk in four rooms, and leave nothing and nobody."""
     return Crowd(app=project.app_id, ports=cluster.ports, seed=seed, stayers=16, wanderers=0, rooms=4, acts=TALK)
+
+
+@contextlib.asynccontextmanager
+async def raw_client(port: int) -> AsyncIterator[Client]:
+    """One that repeats nothing by itself."""
+    client = await connect(port)
+    try:
+        yield client
+    finally:
+        await client.close()
 
 
 async def delivery_s(sender: ResumingClient, receiver: ResumingClient, room: str) -> float:
@@ -94,8 +105,7 @@ async def test_messages_are_answered_or_can_be_repeated_while_postgresql_is_away
     cluster: Cluster, postgres: PrivatePostgres, project: Project, crowd: Crowd
 ) -> None:
     """No answer is final but a commit, and the same message id later gets one."""
-    async with talking(crowd, cluster, project.pk):
-        client = await connect(cluster.ports()[0])
+    async with talking(crowd, cluster, project.pk), raw_client(cluster.ports()[0]) as client:
         await client.login(project.app_id, "raw")
         await client.call("room.join", room="of-one")
         crowd.burst()
@@ -108,7 +118,6 @@ async def test_messages_are_answered_or_can_be_repeated_while_postgresql_is_away
         for _ in range(2):
             answer = await client.send("of-one", "while it is away", "message-1")
             assert answer["seq"] == 1
-        await client.close()
         await asyncio.sleep(1)
 
 

@@ -151,6 +151,18 @@ async def test_who_does_not_log_in_is_closed(open_client: Callable[..., Client],
     assert await client.expect_close() == 4006
 
 
+async def test_a_full_server_sends_newcomers_elsewhere(
+    runtime: Runtime, open_client: Callable[..., Client], app: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("realtime.consumer.MAX_CONNECTIONS", 1)
+    ann = open_client()
+    await ann.login(app, "ann")
+    assert await open_client().expect_close() == 4009
+    await ann.call("session.ping")
+    await ann.close()
+    await open_client().login(app, "bob")
+
+
 async def test_a_stopping_server_finishes_what_is_in_work_and_reads_nothing_more(app: str) -> None:
     async with runtimes(1) as (here,):
         client = Client(InProcess(here))

@@ -145,7 +145,7 @@ class LogStore:
         self.rows: dict[int, list[StoredEntry]] = defaultdict(list)
         self.reads = 0
         self.gate: Gate | None = None
-        """Where the next read of entries waits, after it has read."""
+        """Where the next read of entries, or look for the first of a window, waits with what it has found."""
         self.error: Exception | None = None
         """What every call raises."""
         self.now_ms: Callable[[], int] = lambda: 0
@@ -178,14 +178,19 @@ class LogStore:
                 if found and (size > max_bytes or len(found) == self._page_entries):
                     break
                 found.append(entry)
-        gate, self.gate = self.gate, None
-        if gate is not None:
-            await gate.come()
+        await self._pass_gate()
         return found
 
     async def first_since(self, stream_id: int, after: int, since_ms: int) -> int | None:
         self._fail()
-        return next((row.seq for row in self.rows[stream_id] if row.seq > after and row.ts >= since_ms), None)
+        found = next((row.seq for row in self.rows[stream_id] if row.seq > after and row.ts >= since_ms), None)
+        await self._pass_gate()
+        return found
+
+    async def _pass_gate(self) -> None:
+        gate, self.gate = self.gate, None
+        if gate is not None:
+            await gate.come()
 
     def _fail(self) -> None:
         if self.error is not None:
