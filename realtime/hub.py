@@ -457,12 +457,15 @@ class Hub:
             return Page(recent, recent[-1][0] if recent else cursor)
         if stream.id is None:
             return Page([], cursor)
+        life = (stream.id, stream.epoch)
         stored = await self._store.read(stream.id, after, max_bytes)
+        if life != (stream.id, stream.epoch):  # reset meanwhile: what was read is of the lost time
+            return Page([], stream.cursor or 0)
+        if not stored:
+            return Page([], cursor)  # retention has deleted it; what came meanwhile is another page
         entries = [
             (entry.seq, entry_text(stream.json_name, entry)) for entry in stored if entry.seq <= (stream.cursor or 0)
         ]
-        if not stored:
-            return Page([], stream.cursor or 0)
         last = entries[-1][0] if entries else after
         left = max_bytes - entries_size(entries)
         if left > 0 and len(entries) == len(stored):
@@ -493,7 +496,7 @@ class Hub:
         is_recent = window_ms >= RING_S * 1000 and stream.ring_page(after, 0) is not None
         if not is_recent and stream.id is not None:
             first = await self._store.first_since(stream.id, after, self._clock_ms() - window_ms)
-            start = first - 1 if first is not None else (stream.cursor or 0)
+            start = first - 1 if first is not None else head
         page = await self.page(stream, start, max_bytes) if max_bytes else Page([], start)
         head = stream.cursor or 0
         if life != (stream.id, stream.epoch):  # reset meanwhile
