@@ -39,7 +39,10 @@ INSTALLED_APPS = [
     "projects",
     "realtime",
     "messaging",
+    "peers",
     "rooms",
+    "invitations",
+    "activity",
     "classroom",
 ]
 

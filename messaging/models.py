@@ -9,9 +9,14 @@ def make_epoch() -> str:
     return secrets.token_hex(8)
 
 
+def inbox_name(uid: str) -> str:
+    """The name of a user's stream."""
+    return f"inbox:{uid}"
+
+
 class Stream(models.Model):
-    """A log with one audience: a room's (`room:<id>`), later one user's inbox. The row is made at its first
-    entry. `head` is the seq of the newest entry; seqs have no gaps."""
+    """A log with one audience: a room's members (`room:<id>`), or one user (`inbox:<uid>`). The row is made at
+    its first entry. `head` is the seq of the newest entry; seqs have no gaps."""
 
     project = models.ForeignKey(Project, models.CASCADE, related_name="streams", db_index=False)
     name = models.CharField(max_length=80)

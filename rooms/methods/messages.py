@@ -6,6 +6,7 @@ import msgspec
 
 from messaging.engine import Messaging
 from messaging.journal import Append
+from messaging.messages import Message, check_message
 from messaging.selectors import find_answer, history
 from realtime.calls import Call
 from realtime.errors import EXPIRED, LIMIT_EXCEEDED, NOT_IN_ROOM, REJECTED, SIZE_OVERFLOW, RpcError
@@ -16,7 +17,6 @@ from realtime.protocol import encode
 from realtime.registry import DEFERRED, Deferred, event, method
 from realtime.shapes import carries
 from realtime.streams import entry_text
-from rooms.messages import Message, check_message
 from rooms.methods.common import STORAGE_ERRORS
 from rooms.models import stream_name
 from rooms.policy import Action, require, subscription_of

@@ -7,12 +7,12 @@ from django.core.management.base import BaseCommand
 from django.db import transaction
 from django.utils import timezone
 
+from messaging.messages import TextMessage
 from messaging.selectors import find_answer
 from messaging.services import append_entry, ensure_stream
 from projects.demo import DEMO_APP_ID, DEMO_PROJECT_NAME, DEMO_ROOM
 from projects.limits import RATES
 from projects.models import Project
-from rooms.messages import TextMessage
 from rooms.methods.messages import SENT
 from rooms.models import stream_name
 

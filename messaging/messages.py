@@ -1,5 +1,5 @@
-"""The messages a room takes (docs/contract.md 4). A body is checked and passed on as it came, never encoded
-again."""
+"""The messages that rooms and peers take (docs/contract.md 4). A body is checked and passed on as it came, never
+encoded again."""
 
 from typing import Final
 
