@@ -12,6 +12,6 @@ class MessagingConfig(AppConfig):
         from messaging.store import DatabaseStreamStore
         from realtime.runtime import add_part, set_stream_store
 
-        set_stream_store(lambda runtime: DatabaseStreamStore(runtime.bridge))
+        set_stream_store(lambda runtime: DatabaseStreamStore(runtime.bridge, runtime.clock_ms))
         add_part(Messaging)
         on_committed(publish_committed)

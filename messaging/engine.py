@@ -3,25 +3,54 @@
 import asyncio
 import logging
 import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from django.db import connection
 
-from messaging.journal import Append, Journal
+from messaging.journal import Append, Journal, Mark
 from messaging.journal.backends import backend_for
 from messaging.journal.committer import Committer
+from messaging.models import EntryFlag
 from messaging.services import Committed, ensure_stream
 from realtime.bridge import Pool
 from realtime.errors import UNAVAILABLE, RpcError
+from realtime.layer import node_group
 from realtime.runtime import Runtime
+from realtime.sessions import Session
 from realtime.streams import LiveStream, StreamHead, StreamKey, entry_text
 
 logger = logging.getLogger(__name__)
 
 EXPIRY_S: Final = 8.0
 """A client waits 10 s for an answer; what is not begun after 8 is not done any more."""
+ROWS_KEPT: Final = 20_000
+ROWS_KEPT_S: Final = 60.0
+
+
+class StreamRows:
+    """Rows of streams that are not live here, as peers' inboxes: the least recently used are forgotten, and all after a
+    minute, so that another epoch is learned."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._rows: OrderedDict[StreamKey, tuple[float, StreamHead]] = OrderedDict()
+
+    def get(self, key: StreamKey) -> StreamHead | None:
+        found = self._rows.get(key)
+        if found is None or self._loop.time() - found[0] > ROWS_KEPT_S:
+            return None
+        self._rows.move_to_end(key)
+        return found[1]
+
+    def keep(self, key: StreamKey, row: StreamHead) -> None:
+        self._rows[key] = (self._loop.time(), row)
+        self._rows.move_to_end(key)
+        if len(self._rows) > ROWS_KEPT:
+            self._rows.popitem(last=False)
 
 
 class Messaging:
@@ -41,14 +70,18 @@ class Messaging:
             pool=pool,
             lanes=runtime.bridge.writers,
             committed=self._committed,
+            marked=self._marked,
             gather_s=self._hub.fanout.gather_s,
         )
         self._unborn: dict[StreamKey, list[Append]] = {}
         """Appends whose stream is getting its row."""
         self._births: set[asyncio.Task[None]] = set()
+        self._rows = StreamRows(runtime.loop)
+        self.on_acknowledged: list[Callable[[StreamKey, int], None]] = []
+        """Called with an inbox and the seq up to which its user has everything, once that is committed."""
 
     async def start(self) -> None:
-        return
+        self._runtime.hints["acked"] = self._receive_acked
 
     async def drain(self) -> None:
         if self._births:
@@ -63,43 +96,49 @@ class Messaging:
         """For an append that comes now (monotonic clock)."""
         return time.monotonic() + EXPIRY_S
 
-    def append(self, stream: LiveStream, append: Append) -> None:
-        """Appends to a stream that is live here. Its row is made first if it has none."""
-        if stream.id is not None and not (self._unborn and append.key in self._unborn):
-            append.stream_id = stream.id
-            self.journal.submit(append)
-            return
-        waiting = self._unborn.get(append.key)
+    def append(self, append: Append) -> None:
+        """Appends to a stream. Its row is made first if it has none, or looked up if it is not live here."""
+        waiting = self._unborn.get(append.key) if self._unborn else None
         if waiting is not None:
             waiting.append(append)
             return
-        self._unborn[append.key] = [append]
-        birth = self._hub.spawn(self._give_birth(stream, append.sender))
-        self._births.add(birth)
-        birth.add_done_callback(self._births.discard)
+        stream = self._hub.live.get(append.key)
+        if stream is not None and stream.id is not None:
+            append.stream_id = stream.id
+        elif (row := self._rows.get(append.key)) is not None:
+            append.stream_id = row.id
+        else:
+            self._unborn[append.key] = [append]
+            birth = self._hub.spawn(self._give_birth(append.key, append.sender))
+            self._births.add(birth)
+            birth.add_done_callback(self._births.discard)
+            return
+        self.journal.submit(append)
 
-    async def _give_birth(self, stream: LiveStream, creator: str) -> None:
+    async def _give_birth(self, key: StreamKey, creator: str) -> None:
         """Makes the stream's row, then hands over what came meanwhile, in order."""
         now = datetime.fromtimestamp(self._runtime.clock_ms() / 1000, UTC)
         failure: RpcError | None = None
         head: StreamHead | None = None
         try:
             head = await self._runtime.bridge.write(
-                ensure_stream, project_id=stream.key[0], name=stream.key[1], creator=creator, now=now
+                ensure_stream, project_id=key[0], name=key[1], creator=creator, now=now
             )
         except RpcError as error:
             failure = error
         except Exception:
-            logger.exception("stream %s: its row could not be made", stream.key)
+            logger.exception("stream %s: its row could not be made", key)
             failure = RpcError(UNAVAILABLE)
-        waiting = self._unborn.pop(stream.key)
+        waiting = self._unborn.pop(key)
         if head is None:
             for append in waiting:
                 append.error = failure
             self._committed(waiting)
             return
-        live = self._hub.live.get(stream.key)  # another one, if the last member left and came back
-        if live is not None and live.id is None:
+        live = self._hub.live.get(key)  # another one, if the last member left and came back
+        if live is None:
+            self._rows.keep(key, head)
+        elif live.id is None:
             self._hub.identify(live, StreamHead(head.id, head.epoch, 0))
         for append in waiting:
             append.stream_id = head.id
@@ -126,6 +165,36 @@ class Messaging:
             self._publish(key, appends)
         self._hub.flush()
 
+    def acknowledge(self, session: Session, seq: int) -> None:
+        """The user's client has everything up to `seq` of the inbox; committed with the next group."""
+        stream = session.inbox.stream if session.inbox is not None else None
+        if stream is None or stream.id is None:
+            return
+        seq = min(seq, stream.cursor or 0)  # nobody has what is not there yet
+        if seq > stream.acked:
+            self.journal.mark(Mark(stream.key, stream.id, seq, session.generation))
+
+    def _marked(self, marks: list[Mark]) -> None:
+        for mark in marks:
+            stream = self._hub.live.get(mark.key)
+            if stream is not None and stream.id == mark.stream_id and mark.acked > stream.acked:
+                stream.acked = mark.acked
+                self._tell_origins(stream)
+            for listener in self.on_acknowledged:
+                listener(mark.key, mark.acked)
+
+    def _tell_origins(self, stream: LiveStream) -> None:
+        """A hint to the processes whose senders wait."""
+        for node, last in list(stream.origins.items()):
+            if last <= stream.acked:
+                del stream.origins[node]
+            message = {"kind": "acked", "project": stream.key[0], "stream": stream.key[1], "seq": stream.acked}
+            self._runtime.layer.send(node_group(node), message)
+
+    def _receive_acked(self, message: Mapping[str, Any]) -> None:
+        for listener in self.on_acknowledged:
+            listener((message["project"], message["stream"]), message["seq"])
+
     def _publish(self, key: StreamKey, appends: list[Append]) -> None:
         hub = self._hub
         stream = hub.live.get(key)
@@ -141,14 +210,17 @@ class Messaging:
             if prefix is None:
                 prefix = prefixes[append.event] = (stream or LiveStream(key)).prefix(append.event)
             text = (
-                f'{prefix}{append.seq},"sender":{append.json_sender},"message_id":"{append.message_id}",'
+                ""  # hidden: it has its place, and is given to nobody
+                if append.flags & EntryFlag.WITHDRAWN
+                else f'{prefix}{append.seq},"sender":{append.json_sender},"message_id":"{append.message_id}",'
                 f'"ts":{append.ts},"body":{append.body}}}}}'
             )
             entries.append((append.seq, text))
             if stream is not None:
                 hub.publish(stream, append.seq, text)
         if entries and hub.shared:
-            epoch = stream.epoch if stream is not None else ""
+            row = stream if stream is not None else self._rows.get(key)
+            epoch = row.epoch if row is not None else ""
             hub.announce(key, StreamHead(appends[0].stream_id, epoch, entries[-1][0]), entries)
 
 

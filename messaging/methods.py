@@ -1,14 +1,15 @@
-"""Reading a stream (docs/contract.md 5: recovery)."""
+"""Reading a stream, and acknowledging the inbox (docs/contract.md 5)."""
 
 from typing import Annotated
 
 import msgspec
 
+from messaging.engine import Messaging
 from realtime.calls import Call
 from realtime.errors import NOT_IN_ROOM, OVERLOADED, UNAVAILABLE, RpcError
 from realtime.hub import PAGE_BYTES
 from realtime.ids import Seq
-from realtime.methods import RawEntry, raw_entry
+from realtime.methods import Empty, RawEntry, raw_entry
 from realtime.registry import DEFERRED, Deferred, method
 
 
@@ -37,11 +38,11 @@ async def read(call: Call, params: ReadParams) -> Deferred:
     """The entries of a joined stream after seq `after`, a page of at most 256 KiB. A stream that is not live
     is read until a page says `live`: what a reconnect missed comes this way, in order and without gaps."""
     session = call.logged_in()
-    subscription = session.subscriptions.get(params.stream)
+    subscription = session.subscription(params.stream)
     if subscription is None:
         raise RpcError(NOT_IN_ROOM)
     stream = subscription.stream
-    page = await call.runtime.hub.page(stream, params.after, PAGE_BYTES)
+    page = await call.runtime.hub.page(stream, max(params.after, stream.acked), PAGE_BYTES)
     live = not subscription.catching_up or page.last >= (stream.cursor or 0)
     result = ReadResult(
         entries=[raw_entry(text) for _, text in page.entries],
@@ -53,3 +54,15 @@ async def read(call: Call, params: ReadParams) -> Deferred:
     if live and subscription.catching_up and session.connection is call.connection:
         call.runtime.hub.go_live(subscription)
     return DEFERRED
+
+
+class InboxAckParams(msgspec.Struct, forbid_unknown_fields=True):
+    seq: Seq
+
+
+@method("inbox.ack", params=InboxAckParams, result=Empty, rate=None)
+def inbox_ack(call: Call, params: InboxAckParams) -> Empty:
+    """A notification: the client has handed over to its user everything up to `seq` of the inbox. It is committed, and
+    the senders of peer messages are told. Due after each frame with entries of the inbox."""
+    call.runtime.part(Messaging).acknowledge(call.logged_in(), params.seq)
+    return Empty()

@@ -1,17 +1,16 @@
+import enum
 import secrets
 
 from django.db import models
 
 from projects.models import Project
+from realtime.streams import inbox_name
+
+__all__ = ["HISTORICAL_FLAGS", "Entry", "EntryFlag", "Stream", "inbox_name", "make_epoch"]
 
 
 def make_epoch() -> str:
     return secrets.token_hex(8)
-
-
-def inbox_name(uid: str) -> str:
-    """The name of a user's stream."""
-    return f"inbox:{uid}"
 
 
 class Stream(models.Model):
@@ -21,6 +20,13 @@ class Stream(models.Model):
     project = models.ForeignKey(Project, models.CASCADE, related_name="streams", db_index=False)
     name = models.CharField(max_length=80)
     head = models.BigIntegerField(default=0)
+    acked = models.BigIntegerField(
+        default=0,
+        help_text="Of an inbox: up to this seq all is acknowledged, or not to be delivered.",
+    )
+    reader_generation = models.BigIntegerField(
+        default=0, help_text="Of an inbox: the newest login that has read or acknowledged."
+    )
     epoch = models.CharField(
         max_length=16, default=make_epoch, help_text="Random; another one after a restore from a backup."
     )
@@ -35,6 +41,22 @@ class Stream(models.Model):
         return self.name
 
 
+class EntryFlag(enum.IntFlag):
+    """What is special about an entry of an inbox."""
+
+    OFFLINE = 1
+    """Kept for a user who is not there (docs/contract.md 5)."""
+    HISTORICAL = 2
+    """Can be read back by the two peers."""
+    WITHDRAWN = 4
+    """Its sender was told that it has not arrived, or it is too old: never delivered (any more). The highest flag, so
+    that a comparison finds it."""
+
+
+HISTORICAL_FLAGS = [flags for flags in range(8) if flags & EntryFlag.HISTORICAL]
+"""Every value of `flags` that has HISTORICAL: an index's condition knows no bits."""
+
+
 class Entry(models.Model):
     """Something that happened, numbered within its stream. `body` is JSON text: a json column would refuse
     some valid JSON (`\\u0000`) and is never searched."""
@@ -45,6 +67,7 @@ class Entry(models.Model):
     message_id = models.CharField(max_length=64)
     event = models.CharField(max_length=40)
     body = models.TextField()
+    flags = models.PositiveSmallIntegerField(default=0)
     created_at = models.DateTimeField()
 
     class Meta:
@@ -53,6 +76,14 @@ class Entry(models.Model):
             models.UniqueConstraint(fields=["stream", "seq"], name="entry_seq"),
             # The message id first: ids are time-ordered, so that new rows of all streams share index pages.
             models.UniqueConstraint(fields=["message_id", "sender", "stream"], name="entry_message_id"),
+        ]
+        indexes = [
+            # What two peers have said to each other, as far as it can be read back.
+            models.Index(
+                fields=["stream", "sender", "id"],
+                name="entry_peer_history",
+                condition=models.Q(flags__in=HISTORICAL_FLAGS),
+            )
         ]
 
     def __str__(self) -> str:

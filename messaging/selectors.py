@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 from django.db.models import Q
 
-from messaging.models import Entry, Stream
+from messaging.models import HISTORICAL_FLAGS, Entry, EntryFlag, Stream, inbox_name
 from realtime.frames import utf8_size
 from realtime.streams import StoredEntry, StreamHead, StreamKey
 
@@ -16,13 +16,14 @@ ENVELOPE_BYTES: Final = 200
 """About what an entry has around its body."""
 KEYS_PER_QUERY: Final = 500
 
-_COLUMNS: Final = ("seq", "event", "sender", "message_id", "created_at", "body")
+_COLUMNS: Final = ("seq", "event", "sender", "message_id", "created_at", "body", "flags")
 
 
 @dataclass(frozen=True, slots=True)
 class FirstAnswer:
     """What a message id was answered with when it was new."""
 
+    stream_id: int
     seq: int
     ts: int
     event: str
@@ -48,9 +49,9 @@ def find_streams(keys: Sequence[StreamKey]) -> dict[StreamKey, StreamHead]:
         wanted = Q()
         for project, names in by_project.items():
             wanted |= Q(project_id=project, name__in=names)
-        rows = Stream.objects.filter(wanted).values_list("project_id", "name", "id", "epoch", "head")
-        for project, name, stream_id, epoch, head in rows:
-            found[project, name] = StreamHead(stream_id, epoch, head)
+        rows = Stream.objects.filter(wanted).values_list("project_id", "name", "id", "epoch", "head", "acked")
+        for project, name, stream_id, epoch, head, acked in rows:
+            found[project, name] = StreamHead(stream_id, epoch, head, acked)
     return found
 
 
@@ -58,13 +59,14 @@ def stream_heads(ids: Sequence[int]) -> dict[int, StreamHead]:
     heads = {}
     for start in range(0, len(ids), KEYS_PER_QUERY):
         part = ids[start : start + KEYS_PER_QUERY]
-        for stream_id, epoch, head in Stream.objects.filter(id__in=part).values_list("id", "epoch", "head"):
-            heads[stream_id] = StreamHead(stream_id, epoch, head)
+        for row in Stream.objects.filter(id__in=part).values_list("id", "epoch", "head", "acked"):
+            heads[row[0]] = StreamHead._make(row)
     return heads
 
 
 def read_entries(stream_id: int, after: int, max_bytes: int) -> list[StoredEntry]:
-    """Entries after seq `after`, ascending, as many as fit into `max_bytes`, at least one if there is one."""
+    """Entries after seq `after`, ascending, as many as fit into `max_bytes`, at least one if there is one; hidden ones
+    too."""
     entries: list[StoredEntry] = []
     size = 0
     while True:
@@ -81,8 +83,10 @@ def read_entries(stream_id: int, after: int, max_bytes: int) -> list[StoredEntry
         after = rows[-1][0]
 
 
-def _stored(seq: int, event: str, sender: str, message_id: str, created_at: datetime, body: str) -> StoredEntry:
-    return StoredEntry(seq, event, sender, message_id, to_ms(created_at), body)
+def _stored(
+    seq: int, event: str, sender: str, message_id: str, created_at: datetime, body: str, flags: int
+) -> StoredEntry:
+    return StoredEntry(seq, event, sender, message_id, to_ms(created_at), body, flags >= EntryFlag.WITHDRAWN)
 
 
 def first_seq_since(stream_id: int, after: int, since_ms: int) -> int | None:
@@ -123,10 +127,18 @@ def find_answer(project_id: int, stream: str, sender: str, message_id: str) -> F
     """The entry a sender has already appended under this message id."""
     row = (
         Entry.objects.filter(message_id=message_id, sender=sender, stream__project_id=project_id, stream__name=stream)
-        .values_list("seq", "created_at", "event", "body")
+        .values_list("stream_id", "seq", "created_at", "event", "body")
         .first()
     )
-    return FirstAnswer(row[0], to_ms(row[1]), row[2], row[3]) if row is not None else None
+    return FirstAnswer(row[0], row[1], to_ms(row[2]), row[3], row[4]) if row is not None else None
+
+
+def has_arrived(stream_id: int, seq: int) -> bool | None:
+    """Whether an entry of an inbox was acknowledged, or withdrawn; None if neither."""
+    found = Entry.objects.filter(stream_id=stream_id, seq=seq).values_list("flags", "stream__acked").first()
+    if found is None or found[0] >= EntryFlag.WITHDRAWN:
+        return False
+    return True if found[1] >= seq else None
 
 
 def history(
@@ -163,3 +175,58 @@ def history(
             after = batch[-1][0]
         else:
             before = batch[-1][0]
+
+
+@dataclass(frozen=True, slots=True)
+class PastMessage:
+    """`position`: its place among all that two peers have said to each other; `ts` in ms."""
+
+    position: int
+    sender: str
+    receiver: str
+    message_id: str
+    ts: int
+    body: str
+
+
+def peer_history(
+    project_id: int,
+    uid: str,
+    peer: str,
+    *,
+    before: int | None,
+    after: int | None,
+    limit: int,
+    max_bytes: int,
+    order: Literal["asc", "desc"],
+) -> tuple[list[PastMessage], bool]:
+    """What two users have sent each other with the history flag, between two positions, both exclusive: as much as
+    `limit` and `max_bytes` allow, at least one if there is one; and whether there is more that way."""
+    rows: list[PastMessage] = []
+    for sender, receiver in {(uid, peer), (peer, uid)}:
+        entries = Entry.objects.filter(
+            stream__project_id=project_id,
+            stream__name=inbox_name(receiver),
+            sender=sender,
+            flags__in=HISTORICAL_FLAGS,
+        )
+        if before is not None:
+            entries = entries.filter(pk__lt=before)
+        if after is not None:
+            entries = entries.filter(pk__gt=after)
+        columns = entries.order_by("pk" if order == "asc" else "-pk").values_list(
+            "pk", "message_id", "created_at", "body"
+        )
+        rows += [
+            PastMessage(pk, sender, receiver, message_id, to_ms(created_at), body)
+            for pk, message_id, created_at, body in columns[: limit + 1]
+        ]
+    rows.sort(key=lambda row: row.position, reverse=order == "desc")
+    found: list[PastMessage] = []
+    size = 0
+    for row in rows:
+        size += utf8_size(row.body) + ENVELOPE_BYTES
+        if len(found) == limit or (found and size > max_bytes):
+            return found, True
+        found.append(row)
+    return found, False

@@ -1,6 +1,7 @@
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from messaging import selectors
+from messaging.inbox import open_inbox
 from realtime.bridge import Bridge
 from realtime.streams import StoredEntry, StreamHead, StreamKey
 
@@ -8,8 +9,9 @@ from realtime.streams import StoredEntry, StreamHead, StreamKey
 class DatabaseStreamStore:
     """The log as the hub reads it (`realtime.streams.StreamStore`), through the bridge."""
 
-    def __init__(self, bridge: Bridge) -> None:
+    def __init__(self, bridge: Bridge, clock_ms: Callable[[], int]) -> None:
         self._bridge = bridge
+        self._clock_ms = clock_ms
 
     async def find(self, keys: Sequence[StreamKey]) -> Mapping[StreamKey, StreamHead]:
         return await self._bridge.read(selectors.find_streams, keys)
@@ -22,3 +24,12 @@ class DatabaseStreamStore:
 
     async def first_since(self, stream_id: int, after: int, since_ms: int) -> int | None:
         return await self._bridge.read(selectors.first_seq_since, stream_id, after, since_ms)
+
+    async def open_inbox(self, stream_id: int, generation: int, limit: int) -> int | None:
+        return await self._bridge.write(
+            open_inbox,
+            stream_id=stream_id,
+            generation=generation,
+            limit=limit,
+            now=selectors.from_ms(self._clock_ms()),
+        )

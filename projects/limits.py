@@ -46,7 +46,9 @@ class Sizes:
     attribute_value_bytes: Annotated[int, "an attribute's value, not empty"] = 8 * 1024
     room_attributes_bytes: Annotated[int, "a room's keys and values together"] = 32 * 1024
     room_attributes: Annotated[int, "attributes of a room"] = 32
-    history_page: Annotated[int, "entries in one answer of `room.history`"] = 100
+    history_page: Annotated[int, "entries in one answer of `room.history` or `peer.history`"] = 100
+    offline_messages: Annotated[int, "messages kept for a user who is away"] = 200
+    peers_messaged: Annotated[int, "receivers of one `peer.send_many`"] = 100
 
 
 CEILINGS: Final = Sizes(
@@ -59,6 +61,8 @@ CEILINGS: Final = Sizes(
     room_attributes_bytes=40 * 1024,
     room_attributes=1_024,
     history_page=1_000,
+    offline_messages=10_000,
+    peers_messaged=1_000,
 )
 """What a project may raise each size to. 40 KiB that escaping makes sixfold still fit into a frame of 256 KiB; a
 session resumes at most 64 streams; the storage has room for keys of 32 characters."""

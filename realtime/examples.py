@@ -21,7 +21,8 @@ ann > {"jsonrpc":"2.0","id":1,"method":"session.login","params":{
         "client":{"sdk":"rostrum-js","version":"0.1.0","capabilities":[]}}}
 ann < {"jsonrpc":"2.0","id":1,"result":{
         "session":"5d0c3a9e41f7b28c6e9ad013","generation":1768467600000,"resumed":false,
-        "server_ts":1768467600000,"heartbeat_ms":3000,"ack_bytes":262144,"streams":{}}}
+        "server_ts":1768467600000,"heartbeat_ms":3000,"ack_bytes":262144,
+        "inbox":{"stream":"inbox:ann","epoch":"","head":0,"live":true,"entries":[]},"streams":{}}}
 """,
 )
 

@@ -11,7 +11,7 @@ from realtime.frames import Chunk, join_frames
 SLICE_S: Final = 0.005
 """After so long the loop gets its turn; what comes meanwhile joins what is still waiting."""
 CHECK_EVERY: Final = 32
-HEAVY_S: Final = 0.0015
+HEAVY_S: Final = 0.0004
 """A fan-out that took longer is worth gathering more before the next."""
 MAX_GATHER_S: Final = 0.004
 
@@ -100,4 +100,4 @@ class Fanout:
         """How long the next group of commits may gather, given what the last fan-out cost."""
         if self._cost_s <= HEAVY_S:
             return 0.0
-        return max(0.0, self._ended_s + min(MAX_GATHER_S, self._cost_s / 2) - self._loop.time())
+        return max(0.0, self._ended_s + min(MAX_GATHER_S, self._cost_s) - self._loop.time())

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from realtime.close_codes import SESSION_LOST
 from realtime.connection import Connection
-from realtime.errors import UNAVAILABLE, RpcError
+from realtime.errors import NOT_AUTHORIZED, UNAVAILABLE, RpcError
 from realtime.fanout import Fanout
 from realtime.frames import SMALL_CHARS, Chunk, batches
 from realtime.layer import Layer, stream_group
@@ -21,6 +21,7 @@ from realtime.streams import (
     RING_CHARS,
     RING_S,
     LiveStream,
+    StoredEntry,
     StreamHead,
     StreamKey,
     StreamStore,
@@ -38,6 +39,11 @@ GAP_S: Final = 0.05
 HEAD_CHECK_S: Final = 2.0
 PAGE_BYTES: Final = 256 * 1024
 HELD_LIMIT: Final = 1_000
+OPENERS: Final = 2
+"""Reads of heads at one time: what is asked for meanwhile gathers."""
+OPEN_BATCH: Final = 500
+INBOXES_CHECKED: Final = 5_000
+"""In one head check; up to so many users are checked each time."""
 LAYER_BYTES: Final = 256 * 1024
 RINGS_CHARS: Final = 64 * 1024 * 1024
 """Budget of all rings together."""
@@ -48,6 +54,10 @@ class Page(NamedTuple):
 
     entries: list[tuple[int, str]]
     last: int
+
+
+def _pushed_text(stream: LiveStream, entry: StoredEntry) -> str:
+    return "" if entry.hidden else entry_text(stream.json_name, entry)
 
 
 @dataclass(slots=True)
@@ -83,13 +93,17 @@ class Hub:
         """Whether other processes exist that want hints."""
         self.repaired = 0
         self._touched: list[LiveStream] = []
+        self._to_open: list[LiveStream] = []
+        self._openers = 0
+        self._inboxes_checked = 0
         self._rings_chars = 0
         self._tasks: set[asyncio.Task[Any]] = set()
 
     # -- entries -----------------------------------------------------------------------------------------
 
     def publish(self, stream: LiveStream, seq: int, text: str) -> None:
-        """Passes one entry by the cursor; call `flush` after the last of a group."""
+        """Passes one entry by the cursor; call `flush` after the last of a group. One without text is hidden: it has
+        its place and is sent to nobody."""
         cursor = stream.cursor
         if cursor is not None and seq == cursor + 1:
             self._advance(stream, seq, text)
@@ -103,9 +117,11 @@ class Hub:
 
     def _advance(self, stream: LiveStream, seq: int, text: str) -> None:
         stream.cursor = seq
-        if not stream.ready:
+        if not stream.is_touched:
+            stream.is_touched = True
             self._touched.append(stream)
-        stream.ready.append((seq, text))
+        if text:
+            stream.ready.append((seq, text))
 
     def _drain_held(self, stream: LiveStream) -> None:
         held = stream.held
@@ -129,9 +145,15 @@ class Hub:
         touched, self._touched = self._touched, []
         now_s = self._loop.time()
         for stream in touched:
+            stream.is_touched = False
+            if stream.waiters:
+                self._wake(stream)
+            if not stream.ready:
+                continue  # all of it hidden, or reset meanwhile
             ready, stream.ready = stream.ready, []
             text = ready[0][1] if len(ready) == 1 else ",".join([text for _, text in ready])
-            self._remember(stream, ready, len(text) - len(ready) + 1, now_s)
+            if not stream.is_inbox:
+                self._remember(stream, ready, len(text) - len(ready) + 1, now_s)
             for subscription in list(stream.holds):
                 subscription.keep(ready)
             if stream.members:
@@ -139,8 +161,6 @@ class Hub:
                     self.fanout.broadcast(stream.members, Chunk(text, len(ready)))
                 else:
                     self._broadcast_large(stream, ready)
-            if stream.waiters:
-                self._wake(stream)
         self.fanout.pump()
 
     def _broadcast_large(self, stream: LiveStream, entries: list[tuple[int, str]]) -> None:
@@ -204,7 +224,7 @@ class Hub:
                     continue  # reset meanwhile: what was read is of the lost time
                 for entry in entries:
                     if entry.seq > stream.cursor:
-                        self._advance(stream, entry.seq, entry_text(stream.json_name, entry))
+                        self._advance(stream, entry.seq, _pushed_text(stream, entry))
                         self.repaired += 1
                 self._drain_held(stream)
                 self.flush()
@@ -232,6 +252,7 @@ class Hub:
     def _reset(self, stream: LiveStream, head: StreamHead) -> None:
         """Cursors of another epoch mean nothing: members are told and go on from the head."""
         stream.cursor = head.head
+        stream.acked = head.acked
         stream.held.clear()
         stream.ready.clear()
         stream.marks.clear()
@@ -265,6 +286,8 @@ class Hub:
         if stream is None or message["node"] == self._node:
             return
         head = StreamHead(message["id"], message["epoch"], message["head"])
+        if stream.is_inbox:
+            stream.origins[message["node"]] = head.head
         if not head.epoch:  # the sender has nobody in the stream and does not know
             self._start_repair(stream)
             return
@@ -280,8 +303,9 @@ class Hub:
 
     async def check_heads(self) -> None:
         """The head check: an entry whose publisher died, or that a command wrote, is never stuck."""
-        with_row = {stream.id: (stream, stream.cursor) for stream in self.live.values() if stream.id is not None}
-        without = [stream for stream in self.live.values() if stream.id is None and stream.cursor is not None]
+        due = self._due_for_check()
+        with_row = {stream.id: (stream, stream.cursor) for stream in due if stream.id is not None}
+        without = [stream for stream in due if stream.id is None and stream.cursor is not None]
         heads = await self._store.heads(list(with_row)) if with_row else {}
         for stream_id, (stream, passed) in with_row.items():
             if (head := heads.get(stream_id)) is not None:
@@ -292,6 +316,16 @@ class Hub:
         for stream in without:
             if (head := found.get(stream.key)) is not None:
                 self._check(stream, head)
+
+    def _due_for_check(self) -> list[LiveStream]:
+        """Every room, and inboxes in turn: of those there are as many as users."""
+        rooms = [stream for stream in self.live.values() if not stream.is_inbox]
+        inboxes = [stream for stream in self.live.values() if stream.is_inbox]
+        if len(inboxes) > INBOXES_CHECKED:
+            start = self._inboxes_checked % len(inboxes)
+            inboxes = (inboxes[start:] + inboxes[:start])[:INBOXES_CHECKED]
+            self._inboxes_checked = start + INBOXES_CHECKED
+        return rooms + inboxes
 
     def _lose_row(self, stream: LiveStream) -> None:
         stream.id = None
@@ -319,7 +353,10 @@ class Hub:
         if stream is None:
             stream = self.live[key] = LiveStream(key)
             stream.opened = self._loop.create_future()
-            self.spawn(self._open(stream))
+            self._to_open.append(stream)
+            if self._openers < OPENERS:
+                self._openers += 1
+                self.spawn(self._open_gathered())
         subscription = stream.subscriptions.get(session)
         if subscription is None:
             subscription = stream.subscriptions[session] = Subscription(stream, session)
@@ -331,32 +368,50 @@ class Hub:
                 raise
         return subscription
 
-    async def _open(self, stream: LiveStream) -> None:
-        """Listens first, then reads the head: what comes between is held."""
+    async def _open_gathered(self) -> None:
+        """Opens streams, all that gathered with one read: a storm of logins asks for thousands."""
+        try:
+            while self._to_open:
+                streams, self._to_open = self._to_open[:OPEN_BATCH], self._to_open[OPEN_BATCH:]
+                await self._open(streams)
+        finally:
+            self._openers -= 1
+
+    async def _open(self, streams: Sequence[LiveStream]) -> None:
+        try:
+            await asyncio.gather(*[self._layer.subscribe(stream_group(stream.key)) for stream in streams])
+            heads = await self._store.find([stream.key for stream in streams])
+        except Exception as error:
+            if not isinstance(error, RpcError):
+                logger.exception("opening of %d streams failed", len(streams))
+                error = RpcError(UNAVAILABLE)
+            for stream in streams:
+                await self._fail_to_open(stream, error)
+            return
+        for stream in streams:
+            self._opened(stream, heads.get(stream.key))
+        self.flush()
+
+    async def _fail_to_open(self, stream: LiveStream, error: RpcError) -> None:
+        assert stream.opened is not None
+        if self.live.get(stream.key) is stream:
+            del self.live[stream.key]
+        stream.opened.set_exception(error)
+        stream.opened.exception()  # nobody may be waiting any more
+        await self._layer_leave(stream.key)
+
+    def _opened(self, stream: LiveStream, head: StreamHead | None) -> None:
+        """It has been listened to since before the head was read: what came between is held."""
         opened = stream.opened
         assert opened is not None
-        try:
-            await self._layer.subscribe(stream_group(stream.key))
-            head = (await self._store.find([stream.key])).get(stream.key)
-        except Exception as error:
-            if self.live.get(stream.key) is stream:
-                del self.live[stream.key]
-            if not isinstance(error, RpcError):
-                logger.exception("stream %s: opening failed", stream.key)
-                error = RpcError(UNAVAILABLE)
-            opened.set_exception(error)
-            opened.exception()  # nobody may be waiting any more
-            await self._layer_leave(stream.key)
-            return
         if head is not None:
-            stream.id, stream.epoch = head.id, head.epoch
+            stream.id, stream.epoch, stream.acked = head.id, head.epoch, head.acked
         stream.cursor = head.head if head is not None else 0
         self._drain_held(stream)
         if stream.held:
             stream.gap_timer = self._loop.call_later(GAP_S, self._start_repair, stream)
         stream.opened = None
         opened.set_result(None)
-        self.flush()
         if not stream.subscriptions:
             self._close(stream)
 
@@ -463,12 +518,11 @@ class Hub:
             return Page([], stream.cursor or 0)
         if not stored:
             return Page([], cursor)  # retention has deleted it; what came meanwhile is another page
-        entries = [
-            (entry.seq, entry_text(stream.json_name, entry)) for entry in stored if entry.seq <= (stream.cursor or 0)
-        ]
-        last = entries[-1][0] if entries else after
+        passed = [entry for entry in stored if entry.seq <= (stream.cursor or 0)]
+        entries = [(entry.seq, entry_text(stream.json_name, entry)) for entry in passed if not entry.hidden]
+        last = passed[-1].seq if passed else after
         left = max_bytes - entries_size(entries)
-        if left > 0 and len(entries) == len(stored):
+        if left > 0 and len(passed) == len(stored):
             more = stream.ring_page(last, left)
             if more and entries_size(more) <= left:
                 entries += more
@@ -509,6 +563,25 @@ class Hub:
             last=page.last,
             live=page.last >= head,
         )
+
+    async def open_inbox(self, session: "Session", max_bytes: int = PAGE_BYTES) -> Recovery:
+        """What a user who logs in has not acknowledged: the first page. From then on older logins' acknowledgements
+        count no more.
+
+        Raises RpcError `not_authorized` when a newer login was first."""
+        assert session.inbox is not None
+        stream = session.inbox.stream
+        last = stream.cursor or 0
+        if stream.id is not None and (self.shared or stream.acked < last):
+            limit = session.project.limits.sizes.offline_messages
+            after = await self._store.open_inbox(stream.id, session.generation, limit)
+            if after is None:
+                raise RpcError(NOT_AUTHORIZED, "A newer login of this uid came first.")
+            stream.acked = max(stream.acked, after)
+            last = min(after, last)
+        page = await self.page(stream, last, max_bytes)
+        head = stream.cursor or 0
+        return Recovery(True, stream.epoch, head, page.entries, page.last, live=page.last >= head)
 
     async def _meet(self, stream: LiveStream, after: int) -> None:
         """Before a cursor is disbelieved: the process that told it may have been ahead of this one."""

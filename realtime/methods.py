@@ -92,6 +92,18 @@ def raw_entry(text: str) -> msgspec.Raw:
     return msgspec.Raw(entry_item(text).encode())
 
 
+class InboxState(msgspec.Struct):
+    """The user's own stream after a login: `entries` that were not acknowledged yet, at most a page. Not `live`: read
+    on with stream.read until it is. What a session that was not resumed finds up to `head` came while the user was
+    away."""
+
+    stream: str
+    epoch: str
+    head: int
+    live: bool
+    entries: list[RawEntry]
+
+
 class Client(msgspec.Struct, forbid_unknown_fields=True):
     """What the client is; capabilities decide what is delivered to it."""
 
@@ -110,7 +122,7 @@ class LoginParams(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class LoginResult(msgspec.Struct):
-    """`streams`: those the session is still subscribed to. `session` resumes it at the next login."""
+    """`streams`: the rooms it is still in. `session` resumes it at the next login."""
 
     session: str
     generation: int
@@ -118,6 +130,7 @@ class LoginResult(msgspec.Struct):
     server_ts: int
     heartbeat_ms: int
     ack_bytes: int
+    inbox: InboxState
     streams: dict[str, StreamState]
 
 
@@ -155,7 +168,13 @@ async def login(call: Call, params: LoginParams) -> Deferred:
     if tenant.certificate_enabled:
         raise RpcError(INVALID_TOKEN)
     session, resumed = await runtime.sessions.login(connection, tenant, params.uid, params.session)
-    streams = await _recover(call, session, params.streams) if session.subscriptions else {}
+    inbox = await runtime.hub.open_inbox(session)
+    left = max(0, PAGE_BYTES - entries_size(inbox.entries))
+    streams = await _recover(call, session, params.streams, left) if session.subscriptions else {}
+    own = session.inbox
+    if own is None:
+        raise RpcError(UNAVAILABLE, "The session was replaced.")
+    inbox.live = inbox.live and inbox.last >= (own.stream.cursor or 0)
     call.reply(
         LoginResult(
             session=session.id,
@@ -164,20 +183,29 @@ async def login(call: Call, params: LoginParams) -> Deferred:
             server_ts=runtime.clock_ms(),
             heartbeat_ms=HEARTBEAT_MS,
             ack_bytes=ACK_BYTES,
+            inbox=InboxState(
+                stream=own.stream.key[1],
+                epoch=own.stream.epoch,
+                head=inbox.head,
+                live=inbox.live,
+                entries=[raw_entry(text) for _, text in inbox.entries],
+            ),
             streams={name: StreamState.of(recovery) for name, recovery in streams.items()},
         )
     )
-    for name, recovery in streams.items():
-        subscription = session.subscriptions.get(name)
-        if recovery.live and subscription is not None and session.connection is connection:
-            runtime.hub.catch_up(subscription, recovery.last)
+    if session.connection is connection:
+        if inbox.live:
+            runtime.hub.catch_up(own, inbox.last)
+        for name, recovery in streams.items():
+            subscription = session.subscriptions.get(name)
+            if recovery.live and subscription is not None:
+                runtime.hub.catch_up(subscription, recovery.last)
     return DEFERRED
 
 
-async def _recover(call: Call, session: Session, cursors: dict[str, Cursor]) -> dict[str, Recovery]:
+async def _recover(call: Call, session: Session, cursors: dict[str, Cursor], left: int) -> dict[str, Recovery]:
     """The first pages of all streams together are at most one page; what does not fit is pulled."""
     hub = call.runtime.hub
-    left = PAGE_BYTES
     recoveries = {}
     for name, subscription in list(session.subscriptions.items()):
         cursor = cursors.get(name)

@@ -22,10 +22,10 @@ from realtime.close_codes import (
 from realtime.connection import Connection
 from realtime.errors import NOT_AUTHORIZED, TOO_OFTEN, UNAVAILABLE, RpcError
 from realtime.layer import node_group, stream_group
-from realtime.presence import LoginOutcome, PresenceStore, PresenceUnavailable, SessionRecord
+from realtime.presence import LoginOutcome, PresenceStore, PresenceUnavailable, SessionRecord, SessionState
 from realtime.protocol import encode, notification_text
 from realtime.rates import KeyedBuckets, RateBuckets
-from realtime.streams import StreamKey, Subscription
+from realtime.streams import StreamKey, Subscription, inbox_name
 
 if TYPE_CHECKING:
     from realtime.runtime import Runtime
@@ -63,6 +63,7 @@ class Session:
         "generation",
         "gone",
         "id",
+        "inbox",
         "joins",
         "json_uid",
         "lost_s",
@@ -83,7 +84,10 @@ class Session:
         self.connection: Connection | None = None
         self.gone = False
         self.lost_s = 0.0
+        self.inbox: Subscription | None = None
+        """Its own stream; None only while it logs in."""
         self.subscriptions: dict[str, Subscription] = {}
+        """To rooms, by the name of the stream."""
         self.returning: set[str] = set()
         """Streams it is in as the store knows, and not subscribed to here yet."""
         self.buckets = RateBuckets(project.limits.rates)
@@ -92,6 +96,18 @@ class Session:
     @property
     def key(self) -> tuple[int, str]:
         return (self.project.id, self.uid)
+
+    def subscription(self, stream: str) -> Subscription | None:
+        """To a room it has joined, or to its own inbox."""
+        if self.inbox is not None and self.inbox.stream.key[1] == stream:
+            return self.inbox
+        return self.subscriptions.get(stream)
+
+    def all_subscriptions(self) -> list[Subscription]:
+        found = list(self.subscriptions.values())
+        if self.inbox is not None:
+            found.append(self.inbox)
+        return found
 
 
 class Sessions:
@@ -136,6 +152,7 @@ class Sessions:
         self._hint_previous(outcome)
         self._changed(project.id, outcome.left_rooms, left=uid)
         try:
+            await self._open_inbox(session)
             await self._restore_rooms(session, outcome.rooms)
         except RpcError:
             self._let_go(connection)  # the session is kept: the same login may succeed later
@@ -144,6 +161,13 @@ class Sessions:
             self.lose(connection)
             raise RpcError(UNAVAILABLE)
         return session, outcome.resumed
+
+    async def _open_inbox(self, session: Session) -> None:
+        subscription = await self._runtime.hub.subscribe(session, inbox_name(session.uid))
+        if self._sessions.get(session.key) is not session:
+            self._runtime.hub.unsubscribe(subscription)
+            raise RpcError(UNAVAILABLE, "The session was replaced.")
+        session.inbox = subscription
 
     async def _restore_rooms(self, session: Session, names: Sequence[str]) -> None:
         """A session resumed from another process brings its rooms along; what it has left there, it has left."""
@@ -181,7 +205,7 @@ class Sessions:
         if current is not None and outcome.resumed and current.id == outcome.session:
             previous, current.connection = current.connection, None
             if previous is not None:
-                self._runtime.hub.detach(previous, current.subscriptions.values())
+                self._runtime.hub.detach(previous, current.all_subscriptions())
                 previous.session = None
                 previous.close(SUPERSEDED)
             current.generation = outcome.generation
@@ -228,10 +252,11 @@ class Sessions:
             self._ended[session.key] = _Ended(self._runtime.loop.time(), session.buckets)
         connection = session.connection
         if connection is not None:
-            self._runtime.hub.detach(connection, session.subscriptions.values())
-        for subscription in list(session.subscriptions.values()):
+            self._runtime.hub.detach(connection, session.all_subscriptions())
+        for subscription in session.all_subscriptions():
             self._runtime.hub.unsubscribe(subscription)
         session.subscriptions.clear()
+        session.inbox = None
         session.connection = None
         if connection is not None:
             connection.session = None
@@ -255,7 +280,7 @@ class Sessions:
         session, connection.session = connection.session, None
         if session is None or session.connection is not connection:
             return
-        self._runtime.hub.detach(connection, session.subscriptions.values())
+        self._runtime.hub.detach(connection, session.all_subscriptions())
         session.connection = None
         session.lost_s = self._runtime.loop.time()
         session.gone = True
@@ -337,6 +362,9 @@ class Sessions:
 
     async def members(self, project: int, stream: str, limit: int) -> list[str]:
         return await self._ask(self._presence.members(project, stream, limit))
+
+    async def states(self, project: int, uids: Sequence[str]) -> list[SessionState | None]:
+        return await self._ask(self._presence.sessions(project, uids))
 
     async def counts(self, project: int, streams: Sequence[str]) -> list[int]:
         return await self._ask(self._presence.counts(project, streams))

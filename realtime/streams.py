@@ -15,21 +15,30 @@ if TYPE_CHECKING:
 StreamKey = tuple[int, str]
 """Project id and stream name, as in `(3, "room:math")`."""
 
+INBOX: Final = "inbox:"
 RING_CHARS: Final = 256 * 1024
 RING_S: Final = 30.0
 HOLD_CHARS: Final = 256 * 1024
 
 
+def inbox_name(uid: str) -> str:
+    """The name of a user's own stream."""
+    return f"{INBOX}{uid}"
+
+
 class StreamHead(NamedTuple):
-    """A stream's row: `epoch` is random and changes when the database was restored."""
+    """A stream's row: `epoch` is random and changes when the database was restored. `acked`: of an inbox, the seq up to
+    which its user has acknowledged."""
 
     id: int
     epoch: str
     head: int
+    acked: int = 0
 
 
 class StoredEntry(NamedTuple):
-    """A committed entry; `ts` in ms since 1970, `body` JSON text."""
+    """A committed entry; `ts` in ms since 1970, `body` JSON text. `hidden`: it has its place in the order and is given
+    to no reader (any more)."""
 
     seq: int
     event: str
@@ -37,6 +46,7 @@ class StoredEntry(NamedTuple):
     message_id: str
     ts: int
     body: str
+    hidden: bool = False
 
 
 class StreamStore(Protocol):
@@ -55,6 +65,10 @@ class StreamStore(Protocol):
 
     async def first_since(self, stream_id: int, after: int, since_ms: int) -> int | None:
         """The first seq after `after` that is not older than `since_ms`; None if there is none."""
+
+    async def open_inbox(self, stream_id: int, generation: int, limit: int) -> int | None:
+        """For a login of this generation: settles what of the inbox is still to be delivered, of messages kept for
+        later the newest `limit`. Returns the seq after which to read; None when a newer login was first."""
 
 
 def entry_text(stream_json: str, entry: StoredEntry) -> str:
@@ -129,20 +143,28 @@ class Subscription:
 
 class LiveStream:
     """A stream with subscriptions in this process. `cursor` is the seq up to which members have been sent
-    everything; None while the stream is being opened."""
+    everything; None while the stream is being opened.
+
+    An inbox keeps no ring: what its one reader may still get is decided in the database. `acked` is what is known
+    here of its acknowledgements; `origins`: the nodes that wait for one, each with the last seq it wrote.
+    """
 
     __slots__ = (
+        "acked",
         "cursor",
         "epoch",
         "gap_timer",
         "held",
         "holds",
         "id",
+        "is_inbox",
+        "is_touched",
         "json_name",
         "key",
         "marks",
         "members",
         "opened",
+        "origins",
         "prefixes",
         "ready",
         "repair",
@@ -159,6 +181,10 @@ class LiveStream:
         self.id: int | None = None
         self.epoch = ""
         self.cursor: int | None = None
+        self.is_inbox = key[1].startswith(INBOX)
+        self.is_touched = False
+        self.acked = 0
+        self.origins: dict[str, int] = {}
         self.members: dict[Connection, None] = {}
         self.subscriptions: dict[Session, Subscription] = {}
         self.holds: dict[Subscription, None] = {}

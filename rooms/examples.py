@@ -279,7 +279,8 @@ bob > {"jsonrpc":"2.0","id":1,"method":"session.login","params":{
         "app":"0123456789abcdef0123456789abcdef","uid":"bob"}}
 bob < {"jsonrpc":"2.0","id":1,"result":{
         "session":"c81e0f5a7b3d92641f60ae58","generation":1768467600000,"resumed":false,
-        "server_ts":1768467600000,"heartbeat_ms":3000,"ack_bytes":262144,"streams":{}}}
+        "server_ts":1768467600000,"heartbeat_ms":3000,"ack_bytes":262144,
+        "inbox":{"stream":"inbox:bob","epoch":"","head":0,"live":true,"entries":[]},"streams":{}}}
 bob > {"jsonrpc":"2.0","id":2,"method":"room.join","params":{"room":"math"}}
 bob < {"jsonrpc":"2.0","id":2,"result":{"room":"math","stream":"room:math","epoch":"8b1f0c62d94ea735","head":1,
         "member_count":2,"attributes":{},"revision":0,"live":true}}
@@ -295,7 +296,8 @@ bob > {"jsonrpc":"2.0","id":1,"method":"session.login","params":{
         "streams":{"room:math":{"seq":1,"epoch":"8b1f0c62d94ea735"}}}}
 bob < {"jsonrpc":"2.0","id":1,"result":{
         "session":"c81e0f5a7b3d92641f60ae58","generation":1768467610000,"resumed":true,
-        "server_ts":1768467610000,"heartbeat_ms":3000,"ack_bytes":262144,"streams":{"room:math":{
+        "server_ts":1768467610000,"heartbeat_ms":3000,"ack_bytes":262144,
+        "inbox":{"stream":"inbox:bob","epoch":"","head":0,"live":true,"entries":[]},"streams":{"room:math":{
         "recovered":true,"epoch":"8b1f0c62d94ea735","head":2,"live":true,"entries":[
         {"event":"room.sent","stream":"room:math","seq":2,"sender":"ann",
         "message_id":"019bc0e2-2de8-7b70-94a2-e6c1508df37a","ts":1768467607000,

@@ -2,5 +2,6 @@
 
 from messaging.journal.append import Append
 from messaging.journal.journal import Journal
+from messaging.journal.mark import Mark
 
-__all__ = ["Append", "Journal"]
+__all__ = ["Append", "Journal", "Mark"]

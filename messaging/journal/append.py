@@ -1,5 +1,6 @@
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from messaging.models import EntryFlag
 from realtime.errors import RpcError
 from realtime.frames import utf8_size
 from realtime.streams import StreamKey
@@ -8,6 +9,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from realtime.calls import Call
+
+
+NO_FLAGS: Final = EntryFlag(0)
 
 
 class Append:
@@ -25,6 +29,7 @@ class Append:
         "error",
         "event",
         "expires_s",
+        "flags",
         "json_sender",
         "key",
         "message_id",
@@ -45,6 +50,7 @@ class Append:
         message_id: str,
         body: str,
         expires_s: float,
+        flags: EntryFlag = NO_FLAGS,
         call: "Call | None" = None,
         done: "Callable[[Append], None] | None" = None,
     ) -> None:
@@ -57,6 +63,7 @@ class Append:
         self.body = body
         self.size = utf8_size(body)
         self.expires_s = expires_s
+        self.flags = flags
         self.call = call
         self.done = done
         self.seq = 0

@@ -11,9 +11,10 @@ from django.db import connection
 from django.db.utils import DatabaseErrorWrapper
 
 from messaging.journal.append import Append
+from messaging.journal.mark import Mark
 from messaging.models import Entry, Stream
 
-_FIELDS: Final = ("stream", "seq", "sender", "message_id", "event", "body", "created_at")
+_FIELDS: Final = ("stream", "seq", "sender", "message_id", "event", "body", "flags", "created_at")
 
 
 def entry_columns() -> tuple[str, ...]:
@@ -30,9 +31,13 @@ def entry_columns() -> tuple[str, ...]:
 class Backend(Protocol):
     """Runs in one thread, on its Django connection. Raises Django's database errors."""
 
-    def write(self, group: Sequence[Append], now: datetime, *, skip_locked: bool) -> list[Append]:
+    def write(
+        self, group: Sequence[Append], now: datetime, *, skip_locked: bool, marks: Sequence[Mark] = ()
+    ) -> list[Append]:
         """Appends the group in one transaction and sets each `seq`. Returns those whose stream's head was
-        locked by somebody else: nothing of them is written. All rows are written, or none."""
+        locked by somebody else: nothing of them is written. All rows are written, or none.
+
+        `marks` are written too, and say so; those of a locked stream are left."""
 
 
 def backend_for(vendor: str) -> Backend:
@@ -65,19 +70,29 @@ class SQLiteBackend:
         self._insert = (
             f"INSERT INTO {Entry._meta.db_table} ({', '.join(columns)}) VALUES ({', '.join('?' for _ in columns)})"
         )
+        self._mark = f"UPDATE {stream} SET acked=max(acked, ?), reader_generation=? WHERE id=? AND reader_generation<=?"
 
-    def write(self, group: Sequence[Append], now: datetime, *, skip_locked: bool) -> list[Append]:
+    def write(
+        self, group: Sequence[Append], now: datetime, *, skip_locked: bool, marks: Sequence[Mark] = ()
+    ) -> list[Append]:
         connection.ensure_connection()
         raw: sqlite3.Connection = connection.connection
         with DatabaseErrorWrapper(connection):
             raw.execute("BEGIN IMMEDIATE")
             try:
-                self._write(raw, group, str(connection.ops.adapt_datetimefield_value(now)))
+                if marks:
+                    raw.executemany(
+                        self._mark, [(mark.acked, mark.generation, mark.stream_id, mark.generation) for mark in marks]
+                    )
+                if group:
+                    self._write(raw, group, str(connection.ops.adapt_datetimefield_value(now)))
                 raw.execute("COMMIT")
             except BaseException:
                 if raw.in_transaction:
                     raw.execute("ROLLBACK")
                 raise
+        for mark in marks:
+            mark.written = True
         return []
 
     def _write(self, raw: sqlite3.Connection, group: Sequence[Append], created_at: str) -> None:
@@ -99,7 +114,16 @@ class SQLiteBackend:
             seq = next_seq[append.stream_id] = next_seq[append.stream_id] + 1
             append.seq = seq
             rows_written.append(
-                (append.stream_id, seq, append.sender, append.message_id, append.event, append.body, created_at)
+                (
+                    append.stream_id,
+                    seq,
+                    append.sender,
+                    append.message_id,
+                    append.event,
+                    append.body,
+                    int(append.flags),
+                    created_at,
+                )
             )
         written = raw.executemany(self._insert, rows_written).rowcount
         if written != len(group):
@@ -122,13 +146,44 @@ class PostgreSQLBackend:
             "RETURNING s.id, s.head - locked.n AS base), "
             "written AS ("
             f"INSERT INTO {Entry._meta.db_table} ({', '.join(columns)}) "
-            "SELECT heads.id, heads.base + e.n, e.sender, e.message_id, e.event, e.body, %s::timestamptz "
-            "FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[]) "
-            "e(stream_id, n, sender, message_id, event, body) JOIN heads ON heads.id = e.stream_id RETURNING 1) "
+            "SELECT heads.id, heads.base + e.n, e.sender, e.message_id, e.event, e.body, e.flags, %s::timestamptz "
+            "FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[], %s::smallint[]) "
+            "e(stream_id, n, sender, message_id, event, body, flags) JOIN heads ON heads.id = e.stream_id RETURNING 1) "
             "SELECT id, base, (SELECT count(*) FROM written) FROM heads"
         )
+        self._mark_sql = (
+            "WITH locked AS ("
+            f"SELECT s.id, v.acked, v.generation FROM {stream} s "
+            "JOIN unnest(%s::bigint[], %s::bigint[], %s::bigint[]) v(id, acked, generation) ON v.id = s.id "
+            "ORDER BY s.id FOR UPDATE OF s SKIP LOCKED), "
+            "marked AS ("
+            f"UPDATE {stream} s SET acked = greatest(s.acked, locked.acked), reader_generation = locked.generation "
+            "FROM locked WHERE s.id = locked.id AND s.reader_generation <= locked.generation) "
+            "SELECT id FROM locked"
+        )
 
-    def write(self, group: Sequence[Append], now: datetime, *, skip_locked: bool) -> list[Append]:
+    def write(
+        self, group: Sequence[Append], now: datetime, *, skip_locked: bool, marks: Sequence[Mark] = ()
+    ) -> list[Append]:
+        if marks:
+            self._write_marks(marks)
+        return self._write(group, now, skip_locked=skip_locked) if group else []
+
+    def _write_marks(self, marks: Sequence[Mark]) -> None:
+        """A statement and a transaction of their own."""
+        parameters = (
+            [mark.stream_id for mark in marks],
+            [mark.acked for mark in marks],
+            [mark.generation for mark in marks],
+        )
+        connection.ensure_connection()
+        raw: psycopg.Connection[Any] = connection.connection
+        with DatabaseErrorWrapper(connection), psycopg.Cursor(raw) as cursor:
+            locked = {stream_id for (stream_id,) in cursor.execute(self._mark_sql, parameters, prepare=True)}
+        for mark in marks:
+            mark.written = mark.stream_id in locked
+
+    def _write(self, group: Sequence[Append], now: datetime, *, skip_locked: bool) -> list[Append]:
         counts = count_by_stream(group)
         offsets: list[int] = []
         seen: dict[int, int] = {}
@@ -145,6 +200,7 @@ class PostgreSQLBackend:
             [append.message_id for append in group],
             [append.event for append in group],
             [append.body for append in group],
+            [int(append.flags) for append in group],
         )
         sql = self._sql.replace("{skip}", " SKIP LOCKED" if skip_locked else "")
         connection.ensure_connection()

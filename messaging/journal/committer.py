@@ -10,6 +10,7 @@ from django.db import DatabaseError, IntegrityError, InterfaceError, Operational
 
 from messaging.journal.append import Append
 from messaging.journal.backends import Backend, MissingStream
+from messaging.journal.mark import Mark
 from messaging.models import Entry
 from messaging.selectors import to_ms
 from realtime.bridge import drop_broken_connection
@@ -37,16 +38,17 @@ class Committer:
         self._monotonic_s = monotonic_s
         self._sleep = sleep
 
-    def commit(self, group: Sequence[Append], *, skip_locked: bool = True) -> list[Append]:
-        """Returns the appends whose stream somebody else holds locked."""
+    def commit(self, group: Sequence[Append], *, skip_locked: bool = True, marks: Sequence[Mark] = ()) -> list[Append]:
+        """Returns the appends whose stream somebody else holds locked. Marks say themselves whether they are written;
+        the others are to come again."""
         attempt = 0
         while True:
             # What may have been committed already must not be called undone.
             group = self._drop_expired(group, UNAVAILABLE if attempt else EXPIRED)
-            if not group:
+            if not group and not marks:
                 return []
             try:
-                return self._write(group, skip_locked)
+                return self._write(group, skip_locked, marks)
             except (OperationalError, InterfaceError) as error:
                 # Whether it was committed may be unknown. The same ids again make it so, once.
                 logger.warning("journal: %d appends not committed: %s", len(group), error)
@@ -68,39 +70,44 @@ class Committer:
                 kept.append(append)
         return kept
 
-    def _write(self, group: list[Append], skip_locked: bool) -> list[Append]:
+    def _write(self, group: list[Append], skip_locked: bool, marks: Sequence[Mark] = ()) -> list[Append]:
+        """Marks do not fail by themselves: when a group does, they go with the next attempt at it, or part of it."""
         ts = self._clock_ms()
         now = datetime.fromtimestamp(ts / 1000, UTC)
         try:
-            skipped = self._backend.write(group, now, skip_locked=skip_locked)
+            skipped = self._backend.write(group, now, skip_locked=skip_locked, marks=marks)
         except IntegrityError:
             fresh, repeated = self._answer_known(group)
             if len(fresh) == len(group):
-                return self._take_apart(group, skip_locked)
-            skipped = self._write(fresh, skip_locked) if fresh else []
+                return self._take_apart(group, skip_locked, marks)
+            skipped = self._write(fresh, skip_locked, marks) if fresh or marks else []
             return skipped + self._answer_as_first(repeated, skipped)
         except (OperationalError, InterfaceError):
             raise
         except (DatabaseError, MissingStream, ValueError, OverflowError, RuntimeError) as error:
             logger.warning("journal: a group of %d was refused: %r", len(group), error)
             drop_broken_connection()
-            return self._take_apart(group, skip_locked, error)
+            return self._take_apart(group, skip_locked, marks, error)
         for append in group:
             append.ts = ts
         for append in skipped:
             append.ts = 0
         return skipped
 
-    def _take_apart(self, group: list[Append], skip_locked: bool, error: Exception | None = None) -> list[Append]:
+    def _take_apart(
+        self, group: list[Append], skip_locked: bool, marks: Sequence[Mark], error: Exception | None = None
+    ) -> list[Append]:
         """By halves, until only the offender is left; it gets a permanent error."""
-        if len(group) == 1:
+        if len(group) <= 1:
+            if marks and group:
+                self._write([], skip_locked, marks)
             if isinstance(error, MissingStream):
                 self._fail(group, RpcError(UNAVAILABLE, MISSING_STREAM))
             else:
                 self._fail(group, RpcError(REJECTED))
             return []
         middle = len(group) // 2
-        return self._write(group[:middle], skip_locked) + self._write(group[middle:], skip_locked)
+        return self._write(group[:middle], skip_locked, marks) + self._write(group[middle:], skip_locked)
 
     def _answer_known(self, group: Sequence[Append]) -> tuple[list[Append], list[tuple[Append, Append]]]:
         """Gives appends whose message id is known their first answer. Returns the others, and of those that repeat

@@ -66,7 +66,6 @@ def send(call: Call, params: SendParams) -> Deferred:
     call.defer()
     messaging = call.runtime.part(Messaging)
     messaging.append(
-        subscription.stream,
         Append(
             key=subscription.stream.key,
             event=SENT,
@@ -76,7 +75,7 @@ def send(call: Call, params: SendParams) -> Deferred:
             body=str(params.message, "utf-8"),
             expires_s=messaging.expiry(),
             call=call,
-        ),
+        )
     )
     return DEFERRED
 

@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 from django.db import connection
 
-from messaging.journal import Append, Journal
+from messaging.journal import Append, Journal, Mark
 from messaging.journal.backends import Backend, backend_for
 from messaging.journal.journal import GROUP_APPENDS, GROUP_CHARS
 from messaging.models import Stream
@@ -32,6 +32,7 @@ class Bench:
         self.lanes = Pool("test-lanes", 2, self)
         self.answered: list[list[Append]] = []
         self.committed: Callable[[list[Append]], None] = self.answered.append
+        self.marked: list[Mark] = []
 
     def journal(self, backend: Backend, gather_s: float = 0.0) -> Journal:
         return Journal(
@@ -40,6 +41,7 @@ class Bench:
             pool=self.pool,
             lanes=self.lanes,
             committed=lambda group: self.committed(group),
+            marked=self.marked.extend,
             gather_s=lambda: gather_s,
         )
 
@@ -113,13 +115,15 @@ async def test_a_defect_leaves_nobody_without_an_answer_and_acknowledges_nothing
         def __init__(self) -> None:
             self.defects = 1
 
-        def write(self, group: Sequence[Append], now: datetime, *, skip_locked: bool) -> list[Append]:
+        def write(
+            self, group: Sequence[Append], now: datetime, *, skip_locked: bool, marks: Sequence[Mark] = ()
+        ) -> list[Append]:
             if self.defects:
                 self.defects -= 1
                 for append in group:
                     append.seq = 7
                 raise LookupError("a defect")
-            return backend_for(connection.vendor).write(group, now, skip_locked=skip_locked)
+            return backend_for(connection.vendor).write(group, now, skip_locked=skip_locked, marks=marks)
 
     journal = bench.journal(Defective())
     first, second = make_append(stream, "m1"), make_append(stream, "m2")
@@ -196,7 +200,9 @@ class Locked:
         self._lane = lane
         self._writes = 0
 
-    def write(self, group: Sequence[Append], now: datetime, *, skip_locked: bool) -> list[Append]:
+    def write(
+        self, group: Sequence[Append], now: datetime, *, skip_locked: bool, marks: Sequence[Mark] = ()
+    ) -> list[Append]:
         if not skip_locked:
             if self._lane is None:
                 raise LookupError("a defect")
@@ -206,8 +212,8 @@ class Locked:
             self._gate.come()
             locked = [append for append in group if append.stream_id == self._stream.pk]
             rest = [append for append in group if append not in locked]
-            return locked + (self._backend.write(rest, now, skip_locked=skip_locked) if rest else [])
-        return self._backend.write(group, now, skip_locked=skip_locked)
+            return locked + (self._backend.write(rest, now, skip_locked=skip_locked, marks=marks) if rest else [])
+        return self._backend.write(group, now, skip_locked=skip_locked, marks=marks)
 
 
 async def test_rule_locks_the_order_of_a_locked_room_is_kept_wherever_its_appends_wait(

@@ -11,6 +11,7 @@ from messaging import services
 from messaging.models import Entry, Stream
 from messaging.services import Committed, append_entry, ensure_stream
 from projects.models import Project
+from realtime.streams import StoredEntry, StreamHead
 from tests.support.client import CallFailed
 from tests.support.journals import answers, make_append, make_committer, make_stream, rows
 from tests.support.runtimes import clients, runtimes, seqs
@@ -54,8 +55,8 @@ def test_an_entry_is_told_after_the_commit_and_not_before(
     (runtime, committed), _ = told
     assert runtime is None, "a command has none"
     assert committed.key == (project.pk, "room:math")
-    assert committed.head == (stream.pk, stream.epoch, 1)
-    assert committed.entry == (1, "room.sent", "ann", "m1", int(NOW.timestamp() * 1000), '"x"')
+    assert committed.head == StreamHead(stream.pk, stream.epoch, 1)
+    assert committed.entry == StoredEntry(1, "room.sent", "ann", "m1", int(NOW.timestamp() * 1000), '"x"')
 
 
 def test_what_was_rolled_back_was_never_there(project: Project, told: list[tuple[object, Committed]]) -> None:

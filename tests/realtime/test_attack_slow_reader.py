@@ -9,7 +9,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
@@ -52,10 +52,20 @@ class Stalled:
         reader, writer = await asyncio.open_connection(sock=small, limit=4096)
         websocket = await RawWebSocket.upgrade(reader, writer, "/rtm/ws")
         websocket.send(request(1, "session.login", app=app, uid=uid))
-        session = json.loads(await websocket.text())["result"]["session"]
+        session = (await cls._result(websocket, 1))["session"]
         websocket.send(request(2, "room.join", room="math"))
-        epoch = json.loads(await websocket.text())["result"]["epoch"]
+        epoch = (await cls._result(websocket, 2))["epoch"]
         return cls(websocket, session, epoch)
+
+    @staticmethod
+    async def _result(websocket: RawWebSocket, request_id: int) -> dict[str, Any]:
+        """The answer to a request, whether it comes alone or with what else was ready."""
+        while True:
+            frame = json.loads(await websocket.text())
+            for message in frame if isinstance(frame, list) else [frame]:
+                if message.get("id") == request_id:
+                    result: dict[str, Any] = message["result"]
+                    return result
 
     async def read_to_the_end(self) -> int:
         """Reads what is left until the connection ends; how many bytes that was."""

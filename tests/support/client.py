@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from itertools import count
 from typing import Any, Protocol
@@ -57,12 +57,14 @@ class Transport(Protocol):
 class Client:
     """`call` for an answer, `expect` for a push, `expect_nothing` for the absence of one.
 
-    Pushes are kept in order. The client acknowledges bytes like an SDK, unless told to be silent.
+    Pushes are kept in order. The client acknowledges bytes, and what comes into its inbox, like an SDK, unless told
+    not to.
     """
 
-    def __init__(self, transport: Transport, *, acknowledges: bool = True) -> None:
+    def __init__(self, transport: Transport, *, acknowledges: bool = True, reads_inbox: bool = True) -> None:
         self._transport = transport
         self._acknowledges = acknowledges
+        self.reads_inbox = reads_inbox
         self._ids = count(1)
         self._answers: dict[Any, asyncio.Future[Any]] = {}
         self.pushes: asyncio.Queue[Json | Closed] = asyncio.Queue()
@@ -89,8 +91,10 @@ class Client:
                 self._acknowledged = self.received
                 await self.notify("session.ack", received=self.received)
             frame = json.loads(text)
-            for message in frame if isinstance(frame, list) else [frame]:
+            messages = frame if isinstance(frame, list) else [frame]
+            for message in messages:
                 self._sort(message)
+            await self._acknowledge_inbox([message["params"] for message in messages if "method" in message])
 
     def _sort(self, message: Json) -> None:
         if "method" in message:
@@ -131,8 +135,26 @@ class Client:
             require_declared(method, failure.name)
             raise
 
+    async def _acknowledge_inbox(self, entries: Sequence[Json]) -> None:
+        seqs = [entry["seq"] for entry in entries if entry.get("stream", "").startswith("inbox:") and "seq" in entry]
+        if self.reads_inbox and seqs:
+            await self.notify("inbox.ack", seq=max(seqs))
+
     async def login(self, app: str, uid: str, **params: Any) -> Any:
-        return await self.call("session.login", app=app, uid=uid, **params)
+        answer = await self.call("session.login", app=app, uid=uid, **params)
+        await self._acknowledge_inbox(answer["inbox"]["entries"])
+        return answer
+
+    async def start_send_to(self, peer: str, text: str, message_id: str, **params: Any) -> "asyncio.Future[Any]":
+        """Sends a text message to a user; the future is the answer."""
+        message = {"type": "TEXT", "text": text}
+        return await self.start("peer.send", peer=peer, message_id=message_id, message=message, **params)
+
+    async def send_to(self, peer: str, text: str, message_id: str, **params: Any) -> bool:
+        """The same; whether it was received."""
+        answer = await asyncio.wait_for(await self.start_send_to(peer, text, message_id, **params), TIMEOUT_S)
+        received: bool = answer["received"]
+        return received
 
     async def send(self, room: str, text: str, message_id: str) -> Any:
         """Sends a text message to a room."""
@@ -178,12 +200,13 @@ class Client:
         await asyncio.gather(self._reader, return_exceptions=True)
 
     def texts(self) -> list[str]:
-        """The texts of the room messages that have arrived and not been taken."""
+        """The texts of the messages, of rooms and of peers, that have arrived and not been taken."""
         found = []
         while not self.pushes.empty():
             push = self.pushes.get_nowait()
-            if not isinstance(push, Closed) and push.get("method") == "room.sent":
-                found.append(push["params"]["body"]["text"])
+            if not isinstance(push, Closed) and push.get("method") in ("room.sent", "peer.sent"):
+                body = push["params"]["body"]
+                found.append(body.get("message", body)["text"])
         return found
 
 

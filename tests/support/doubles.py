@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from django.db import OperationalError
 
-from messaging.journal import Append
+from messaging.journal import Append, Mark
 from messaging.journal.backends import Backend
 from projects.limits import DEFAULT_LIMITS
 from projects.selectors import Tenant
@@ -167,6 +167,10 @@ class LogStore:
         self._fail()
         return {head.id: head for head in self.heads_of.values() if head.id in ids}
 
+    async def open_inbox(self, stream_id: int, generation: int, limit: int) -> int | None:
+        self._fail()
+        return next(head.acked for head in self.heads_of.values() if head.id == stream_id)
+
     async def read(self, stream_id: int, after: int, max_bytes: int) -> list[StoredEntry]:
         self._fail()
         self.reads += 1
@@ -210,14 +214,16 @@ class ScriptedBackend:
         self.groups: list[list[Append]] = []
         """What it was asked to write, call by call."""
 
-    def write(self, group: Sequence[Append], now: datetime, *, skip_locked: bool) -> list[Append]:
+    def write(
+        self, group: Sequence[Append], now: datetime, *, skip_locked: bool, marks: Sequence[Mark] = ()
+    ) -> list[Append]:
         self.groups.append(list(group))
         step = self.script.popleft() if self.script else None
         if step == "refuse":
             raise OperationalError("the database is out of reach")
         if isinstance(step, ThreadGate):
             step.come()
-        skipped = self._backend.write(group, now, skip_locked=skip_locked)
+        skipped = self._backend.write(group, now, skip_locked=skip_locked, marks=marks)
         if step == "forget":
             for append in group:
                 append.seq = 0

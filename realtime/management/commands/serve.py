@@ -1,6 +1,7 @@
 """`manage.py serve`: the service on uvicorn or Daphne, in one process or several."""
 
 import asyncio
+import gc
 import sys
 from argparse import SUPPRESS, ArgumentParser
 from collections.abc import Callable
@@ -99,8 +100,16 @@ def check(port: int, workers: int, *, server: str, stock: bool) -> None:
         )
 
 
+def tune_garbage_collection() -> None:
+    """A server's objects live as long as their connections, and those leave no cycles: looking through all of them
+    after each 700 new ones, as Python does by itself, took a fifth of the time of a login."""
+    gc.freeze()  # what the start has made stays
+    gc.set_threshold(50_000, 50, 100)
+
+
 def serve(listener: socket, on_ready: Callable[[], None], *, server: str, stock: bool, patient: bool = False) -> None:
     """Runs the application in this process until a signal."""
+    tune_garbage_collection()
     lifecycle = Lifecycle(drain=runtime.drain, shutdown=runtime.shutdown, patient=patient)
     if server == "daphne":
         from realtime.server.daphne_server import run_daphne  # installs a Twisted reactor

@@ -1,0 +1,270 @@
+"""Peer messages: into the receiver's inbox, and back to the sender whether they have arrived (docs/contract.md 5).
+
+"Arrived" is what the receiver's client has acknowledged, and that is committed; "not arrived" is decided under the
+lock of the inbox (`messaging.inbox`), so that a message answered so is never delivered later, unless it is kept for
+a user who is away.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
+from typing import Final, NamedTuple
+
+from messaging.engine import Messaging
+from messaging.inbox import Receipt, set_lifetime, settle_receipts
+from messaging.journal import Append
+from messaging.models import EntryFlag, inbox_name
+from messaging.selectors import find_answer, has_arrived
+from realtime.errors import INVALID_PARAMS, RpcError
+from realtime.presence import PresenceState, PresenceUnavailable
+from realtime.protocol import encode
+from realtime.runtime import Runtime
+from realtime.sessions import UNREACHABLE_S
+from realtime.streams import StreamKey
+
+logger = logging.getLogger(__name__)
+
+SENT: Final = "peer.sent"
+WAIT_S: Final = 9.0
+"""A sender's client gives up after 10 s."""
+LOOK_S: Final = 0.5
+set_lifetime(SENT, timedelta(seconds=15))
+"""Of a message without the offline flag: its sender has been answered by then, whatever clocks say."""
+
+
+class Answer(NamedTuple):
+    """`ts`: when the server took the message, ms since 1970."""
+
+    received: bool
+    ts: int
+
+
+class PeerMessage(NamedTuple):
+    """A message on its way; `body` is the entry's, JSON text. `answer` is called once, on the loop."""
+
+    project_id: int
+    sender: str
+    peer: str
+    message_id: str
+    body: str
+    flags: EntryFlag
+    began_s: float
+    answer: Callable[[Answer | RpcError], None]
+
+    @property
+    def key(self) -> StreamKey:
+        return (self.project_id, inbox_name(self.peer))
+
+
+class _Waiting(NamedTuple):
+    """A committed message that its receiver has not acknowledged yet."""
+
+    message: PeerMessage
+    stream_id: int
+    seq: int
+    ts: int
+
+
+class PeerMessages:
+    """A part of the runtime."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._to_ask: list[PeerMessage] = []
+        """Whose receiver is not of this process. While there are any, whatever comes waits behind them, so that
+        the order between two users is kept."""
+        self._asker: asyncio.Task[None] | None = None
+        self._waiting: dict[StreamKey, list[_Waiting]] = {}
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        self._runtime.part(Messaging).on_acknowledged.append(self._acknowledged)
+        self._task = self._runtime.loop.create_task(self._run(), name="peer-receipts")
+
+    async def drain(self) -> None:
+        """Who waits for a receipt asks again elsewhere, under the same message id."""
+
+    async def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    # -- sending -----------------------------------------------------------------------------------------
+
+    def send(self, message: PeerMessage) -> None:
+        """Messages of one sender to one peer keep their order."""
+        reachable = self._is_reachable_here(message.project_id, message.peer)
+        if reachable is not None and self._asker is None:
+            self._append(message, reachable=reachable)
+            return
+        self._to_ask.append(message)
+        if self._asker is None:
+            self._asker = self._runtime.hub.spawn(self._ask())
+
+    def _is_reachable_here(self, project_id: int, uid: str) -> bool | None:
+        """Whether a message may arrive soon; None when only the presence store knows. Who dropped a moment ago is
+        waited for."""
+        session = self._runtime.sessions.get(project_id, uid)
+        if session is not None:
+            connection = session.connection
+            heard_s = connection.seen_s if connection is not None else session.lost_s
+            if self._runtime.loop.time() - heard_s < UNREACHABLE_S:
+                return True
+        return None if self._runtime.hub.shared else False
+
+    async def _ask(self) -> None:
+        try:
+            while self._to_ask:
+                messages, self._to_ask = self._to_ask, []
+                try:
+                    reachable = await self._reachable({message.key: message.peer for message in messages})
+                except RpcError as error:
+                    for message in messages:
+                        message.answer(error)
+                    continue
+                for message in messages:
+                    self._append(message, reachable=message.key in reachable)
+        finally:
+            self._asker = None
+
+    async def _reachable(self, uids: dict[StreamKey, str]) -> set[StreamKey]:
+        """Those of the users, by the key of their inbox, who are online. Raises RpcError `unavailable`."""
+        online = set()
+        for project_id in {key[0] for key in uids}:
+            keys = [key for key in uids if key[0] == project_id]
+            states = await self._runtime.sessions.states(project_id, [uids[key] for key in keys])
+            online |= {
+                key
+                for key, state in zip(keys, states, strict=True)
+                if state is not None and state.state is PresenceState.ONLINE
+            }
+        return online
+
+    def _append(self, message: PeerMessage, *, reachable: bool) -> None:
+        flags = message.flags
+        if not reachable and not flags:
+            self._runtime.hub.spawn(self._answer_unsent(message))
+            return
+        if not reachable and not flags & EntryFlag.OFFLINE:
+            flags |= EntryFlag.WITHDRAWN  # for the history only
+        messaging = self._runtime.part(Messaging)
+        messaging.append(
+            Append(
+                key=message.key,
+                event=SENT,
+                sender=message.sender,
+                json_sender=encode(message.sender),
+                message_id=message.message_id,
+                body=message.body,
+                flags=flags,
+                expires_s=messaging.expiry(),
+                done=partial(self._appended, message, reachable),
+            )
+        )
+
+    async def _answer_unsent(self, message: PeerMessage) -> None:
+        """Nobody is there and nothing is to be kept. Only a repeated message was stored, and has its first answer."""
+        try:
+            first = await self._runtime.bridge.read(
+                find_answer, message.project_id, inbox_name(message.peer), message.sender, message.message_id
+            )
+            if first is None:
+                message.answer(Answer(False, self._runtime.clock_ms()))
+            elif first.event != SENT:
+                raise RpcError(INVALID_PARAMS, "message_id was used for something else with this peer.")
+            else:
+                await self._settle([_Waiting(message, first.stream_id, first.seq, first.ts)])
+        except RpcError as error:
+            message.answer(error)
+
+    def _appended(self, message: PeerMessage, reachable: bool, append: Append) -> None:
+        if append.error is not None:
+            message.answer(append.error)
+            return
+        waiting = _Waiting(message, append.stream_id, append.seq, append.ts)
+        if append.duplicate:
+            self._runtime.hub.spawn(self._wait_again(waiting))
+        elif reachable:
+            self._waiting.setdefault(message.key, []).append(waiting)
+        else:
+            message.answer(Answer(False, append.ts))
+
+    async def _wait_again(self, waiting: _Waiting) -> None:
+        """A repeated message may have arrived, or been withdrawn, long ago."""
+        self._waiting.setdefault(waiting.message.key, []).append(waiting)
+        try:
+            arrived = await self._runtime.bridge.read(has_arrived, waiting.stream_id, waiting.seq)
+        except RpcError:
+            return  # found out later
+        if arrived is not None and self._take(waiting):
+            waiting.message.answer(Answer(arrived, waiting.ts))
+
+    # -- receipts ----------------------------------------------------------------------------------------
+
+    def _acknowledged(self, key: StreamKey, seq: int) -> None:
+        waiting = self._waiting.get(key)
+        if waiting is None:
+            return
+        left = [one for one in waiting if one.seq > seq]
+        if left:
+            self._waiting[key] = left
+        else:
+            del self._waiting[key]
+        for one in waiting:
+            if one.seq <= seq:
+                one.message.answer(Answer(True, one.ts))
+
+    def _take(self, one: _Waiting) -> bool:
+        """Whether it was still waiting; it is not any more."""
+        waiting = self._waiting.get(one.message.key, [])
+        if one not in waiting:
+            return False
+        waiting.remove(one)
+        if not waiting:
+            del self._waiting[one.message.key]
+        return True
+
+    async def _run(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_S)
+            try:
+                await self.look()
+            except (RpcError, PresenceUnavailable):
+                logger.warning("receipts of peer messages are put off: storage out of reach")
+            except Exception:
+                logger.exception("looking after the receipts of peer messages failed")
+
+    async def look(self) -> None:
+        """Answers those whose receiver is not to be waited for any longer."""
+        unknown: dict[StreamKey, str] = {}
+        given_up: list[_Waiting] = []
+        limit_s = self._runtime.loop.time() - WAIT_S
+        for key, waiting in self._waiting.items():
+            peer = waiting[0].message.peer
+            reachable = self._is_reachable_here(key[0], peer)
+            if reachable is None:
+                unknown[key] = peer
+            given_up += [one for one in waiting if reachable is False or one.message.began_s <= limit_s]
+        if unknown:
+            try:
+                online = await self._reachable(unknown)
+            except RpcError:
+                online = set(unknown)  # only those are given up that have waited long enough
+            for key in unknown.keys() - online:
+                given_up += [one for one in self._waiting.get(key, ()) if one not in given_up]
+        given_up = [one for one in given_up if self._take(one)]
+        if given_up:
+            await self._settle(given_up)
+
+    async def _settle(self, waiting: list[_Waiting]) -> None:
+        receipts = [Receipt(one.stream_id, one.seq, bool(one.message.flags & EntryFlag.OFFLINE)) for one in waiting]
+        try:
+            arrived = await self._runtime.bridge.write(settle_receipts, receipts=receipts)
+        except RpcError as error:
+            for one in waiting:
+                one.message.answer(error)
+            return
+        for one, has in zip(waiting, arrived, strict=True):
+            one.message.answer(Answer(has, one.ts))

@@ -1,0 +1,211 @@
+"""Peer messages, and reading them back (docs/contract.md 2, 4 and 5)."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Annotated, Final, Literal
+
+import msgspec
+
+from messaging.journal.append import NO_FLAGS
+from messaging.messages import Message, check_message
+from messaging.models import EntryFlag
+from messaging.selectors import peer_history
+from peers.delivery import SENT, Answer, PeerMessage, PeerMessages
+from realtime.calls import Call
+from realtime.errors import (
+    EXPIRED,
+    INVALID_PARAMS,
+    LIMIT_EXCEEDED,
+    OVERLOADED,
+    REJECTED,
+    SIZE_OVERFLOW,
+    TOO_OFTEN,
+    UNAVAILABLE,
+    RpcError,
+)
+from realtime.hub import PAGE_BYTES
+from realtime.ids import MessageId, Name, Seq, is_name
+from realtime.methods import EntryPush
+from realtime.registry import DEFERRED, Deferred, event, method
+from realtime.sessions import Session
+from realtime.shapes import carries
+
+OFFLINE: Final = EntryFlag.OFFLINE
+HISTORICAL: Final = EntryFlag.HISTORICAL
+SEND_ERRORS: Final = (SIZE_OVERFLOW, LIMIT_EXCEEDED, REJECTED, EXPIRED, UNAVAILABLE, OVERLOADED)
+
+
+class PeerBody(msgspec.Struct, omit_defaults=True):
+    """`offline`: kept for a user who is away. `historical`: the two can read it back."""
+
+    message: Message
+    offline: bool = False
+    historical: bool = False
+
+
+class PeerSentEntry(EntryPush):
+    """A message in the user's inbox. To be acknowledged with inbox.ack: then its sender is told that it arrived."""
+
+    body: PeerBody
+
+
+event(SENT, PeerSentEntry)
+
+
+class MessageParams(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """`offline`: keep it if the peer is away, with the newest 200 of 7 days. `historical`: let the two read it back."""
+
+    message_id: MessageId
+    message: Annotated[msgspec.Raw, carries(Message)]
+    offline: bool = False
+    historical: bool = False
+
+
+class SendParams(MessageParams, forbid_unknown_fields=True, kw_only=True):
+    __doc__ = MessageParams.__doc__
+
+    peer: Name
+
+
+class SendResult(msgspec.Struct):
+    """`received`: the peer's client has acknowledged it. Not received, and not sent with `offline`: it will not be
+    delivered later. `ts`: when the server took it (ms since 1970)."""
+
+    received: bool
+    ts: int
+
+
+@method("peer.send", params=SendParams, result=SendResult, rate="message", errors=SEND_ERRORS)
+def send(call: Call, params: SendParams) -> Deferred:
+    """Sends a message to a user, who may be oneself. The answer comes when the peer has acknowledged it, or is away: a
+    peer that dropped less than 6 s ago is waited for, at most 9 s in all."""
+    session = call.logged_in()
+    check_message(params.message, session.project.limits.sizes)
+    _check_peer(params.peer)
+    call.defer()
+
+    def answer(outcome: Answer | RpcError) -> None:
+        if isinstance(outcome, RpcError):
+            call.fail(outcome)
+        else:
+            call.reply(SendResult(outcome.received, outcome.ts))
+
+    _send(call, session, params, params.peer, answer)
+    return DEFERRED
+
+
+def _check_peer(peer: str) -> None:
+    if not is_name(peer):
+        raise RpcError(INVALID_PARAMS, "A uid has 1 to 64 bytes.")
+
+
+def _send(
+    call: Call, session: Session, params: MessageParams, peer: str, answer: Callable[[Answer | RpcError], None]
+) -> None:
+    marks = ',"offline":true' if params.offline else ""
+    if params.historical:
+        marks += ',"historical":true'
+    message = PeerMessage(
+        project_id=session.project.id,
+        sender=session.uid,
+        peer=peer,
+        message_id=params.message_id,
+        body=f'{{"message":{str(params.message, "utf-8")}{marks}}}',
+        flags=(OFFLINE if params.offline else NO_FLAGS) | (HISTORICAL if params.historical else NO_FLAGS),
+        began_s=call.runtime.loop.time(),
+        answer=answer,
+    )
+    call.runtime.part(PeerMessages).send(message)
+
+
+class SendManyParams(MessageParams, forbid_unknown_fields=True, kw_only=True):
+    __doc__ = MessageParams.__doc__
+
+    peers: Annotated[list[Name], msgspec.Meta(min_length=1, max_length=1024)]
+
+
+class SendManyResult(msgspec.Struct):
+    """By peer: whether it was `received`; where that is not known, the name of the error in `failed`."""
+
+    received: dict[str, bool]
+    failed: dict[str, str]
+
+
+@method("peer.send_many", params=SendManyParams, result=SendManyResult, rate=None, errors=(TOO_OFTEN, *SEND_ERRORS))
+def send_many(call: Call, params: SendManyParams) -> Deferred:
+    """One message to up to 100 peers; counts as one for each. The answer comes when all of them have theirs."""
+    session = call.logged_in()
+    check_message(params.message, session.project.limits.sizes)
+    peers = list(dict.fromkeys(params.peers))
+    limit = session.project.limits.sizes.peers_messaged
+    if len(peers) > limit:
+        raise RpcError(LIMIT_EXCEEDED, f"At most {limit} peers.")
+    for peer in peers:
+        _check_peer(peer)
+    session.buckets.spend("message", call.runtime.loop.time(), len(peers))
+    call.defer()
+    result = SendManyResult({}, {})
+
+    def answer(peer: str, outcome: Answer | RpcError) -> None:
+        if isinstance(outcome, RpcError):
+            result.failed[peer] = outcome.kind.name
+        else:
+            result.received[peer] = outcome.received
+        if len(result.received) + len(result.failed) == len(peers):
+            call.reply(result)
+
+    for peer in peers:
+        _send(call, session, params, peer, partial(answer, peer))
+    return DEFERRED
+
+
+class HistoryParams(msgspec.Struct, forbid_unknown_fields=True):
+    """Messages between the positions `after` and `before`, both exclusive and optional."""
+
+    peer: Name
+    before: Seq | None = None
+    after: Seq | None = None
+    limit: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 50
+    order: Literal["asc", "desc"] = "desc"
+
+
+class PastMessage(msgspec.Struct):
+    """A message of one of the two to the other. `position` is its place among all they have said."""
+
+    position: int
+    sender: str
+    receiver: str
+    message_id: str
+    ts: int
+    body: Annotated[msgspec.Raw, carries(PeerBody)]
+
+
+class HistoryResult(msgspec.Struct):
+    """`more`: there are further ones that way."""
+
+    messages: list[PastMessage]
+    more: bool
+
+
+@method("peer.history", params=HistoryParams, result=HistoryResult, rate="history", errors=(UNAVAILABLE, OVERLOADED))
+async def history(call: Call, params: HistoryParams) -> HistoryResult:
+    """What oneself and a peer have sent each other with `historical`, at most 100 and 256 KiB a page, newest first
+    unless `order` is "asc"."""
+    session = call.logged_in()
+    _check_peer(params.peer)
+    found, more = await call.runtime.bridge.read(
+        peer_history,
+        session.project.id,
+        session.uid,
+        params.peer,
+        before=params.before,
+        after=params.after,
+        limit=min(params.limit, session.project.limits.sizes.history_page),
+        max_bytes=PAGE_BYTES,
+        order=params.order,
+    )
+    messages = [
+        PastMessage(one.position, one.sender, one.receiver, one.message_id, one.ts, msgspec.Raw(one.body.encode()))
+        for one in found
+    ]
+    return HistoryResult(messages, more)

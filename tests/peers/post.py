@@ -1,0 +1,66 @@
+"""What tests of peer messages need: ann at one process, her peer at the same or another one."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+from messaging.engine import Messaging
+from peers.delivery import PeerMessages
+from tests.support.client import Client
+from tests.support.clock import Lifetime
+
+
+@dataclass
+class Post:
+    lifetime: Lifetime
+    app: str
+    place: int
+    """Of the peer."""
+
+    async def ann(self) -> Client:
+        return await self.lifetime.enter(self.app, "ann")
+
+    async def bob(self, *, reads_inbox: bool = True) -> Client:
+        client = self.lifetime.open_client(self.place, reads_inbox=reads_inbox)
+        await client.login(self.app, "bob")
+        return client
+
+    async def bob_again(self, *, reads_inbox: bool = True) -> dict[str, Any]:
+        """Another client of bob's logs in; the answer."""
+        client = self.lifetime.open_client(self.place, reads_inbox=reads_inbox)
+        self.lifetime.clock.advance(1)  # two logins a second
+        login: dict[str, Any] = await client.login(self.app, "bob")
+        return login
+
+    async def session_of(self, uid: str) -> str:
+        """The id of a user's session."""
+        sessions = [session for runtime in self.lifetime.runtimes for session in runtime.sessions.all()]
+        return next(session.id for session in sessions if session.uid == uid)
+
+    async def committed(self) -> None:
+        """What was sent is in the inboxes."""
+        await self.lifetime.settle()
+        for runtime in self.lifetime.runtimes:
+            await runtime.part(Messaging).drain()
+
+    async def look(self) -> None:
+        """Every process looks after who waits for a receipt."""
+        await self.lifetime.settle()
+        for runtime in self.lifetime.runtimes:
+            await runtime.part(PeerMessages).look()
+
+    async def pass_time(self, seconds: float, *alive: Client) -> None:
+        await self.lifetime.pass_time(seconds, *alive)
+        await self.look()
+
+
+async def committed(answer: "asyncio.Future[Any]", reader: Client) -> dict[str, Any]:
+    """The message that reader gets while its sender still waits for the receipt."""
+    pushed = await reader.expect("peer.sent")
+    assert not answer.done()
+    return pushed
+
+
+def texts_in(login: dict[str, Any]) -> list[str]:
+    """Of the messages that a login found in the inbox."""
+    return [entry["body"]["message"]["text"] for entry in login["inbox"]["entries"]]
