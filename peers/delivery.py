@@ -7,7 +7,7 @@ a user who is away.
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import timedelta
 from functools import partial
 from typing import Final, NamedTuple
@@ -16,7 +16,7 @@ from messaging.engine import Messaging
 from messaging.inbox import Receipt, set_lifetime, settle_receipts
 from messaging.journal import Append
 from messaging.models import EntryFlag, inbox_name
-from messaging.selectors import find_answer, has_arrived
+from messaging.selectors import find_answer, has_arrived, stream_heads
 from realtime.errors import INVALID_PARAMS, RpcError
 from realtime.presence import PresenceState, PresenceUnavailable
 from realtime.protocol import encode
@@ -59,12 +59,13 @@ class PeerMessage(NamedTuple):
 
 
 class _Waiting(NamedTuple):
-    """A committed message that its receiver has not acknowledged yet."""
+    """A committed message that its receiver has not acknowledged yet. `repeated`: it may have been withdrawn before."""
 
     message: PeerMessage
     stream_id: int
     seq: int
     ts: int
+    repeated: bool = False
 
 
 class PeerMessages:
@@ -183,7 +184,7 @@ class PeerMessages:
         if append.error is not None:
             message.answer(append.error)
             return
-        waiting = _Waiting(message, append.stream_id, append.seq, append.ts)
+        waiting = _Waiting(message, append.stream_id, append.seq, append.ts, append.duplicate)
         if append.duplicate:
             self._runtime.hub.spawn(self._wait_again(waiting))
         elif reachable:
@@ -212,9 +213,12 @@ class PeerMessages:
             self._waiting[key] = left
         else:
             del self._waiting[key]
+        repeated = [one for one in waiting if one.seq <= seq and one.repeated]
         for one in waiting:
-            if one.seq <= seq:
+            if one.seq <= seq and not one.repeated:
                 one.message.answer(Answer(True, one.ts))
+        if repeated:
+            self._runtime.hub.spawn(self._settle(repeated))
 
     def _take(self, one: _Waiting) -> bool:
         """Whether it was still waiting; it is not any more."""
@@ -248,6 +252,7 @@ class PeerMessages:
                 unknown[key] = peer
             given_up += [one for one in waiting if reachable is False or one.message.began_s <= limit_s]
         if unknown:
+            await self._read_acknowledged(unknown)
             try:
                 online = await self._reachable(unknown)
             except RpcError:
@@ -257,6 +262,12 @@ class PeerMessages:
         given_up = [one for one in given_up if self._take(one)]
         if given_up:
             await self._settle(given_up)
+
+    async def _read_acknowledged(self, keys: Collection[StreamKey]) -> None:
+        """Of peers at other processes, whose hint may be lost, or who have another process by now."""
+        of_stream = {self._waiting[key][0].stream_id: key for key in keys}
+        for stream_id, head in (await self._runtime.bridge.read(stream_heads, list(of_stream))).items():
+            self._acknowledged(of_stream[stream_id], head.acked)
 
     async def _settle(self, waiting: list[_Waiting]) -> None:
         receipts = [Receipt(one.stream_id, one.seq, bool(one.message.flags & EntryFlag.OFFLINE)) for one in waiting]

@@ -41,7 +41,7 @@ bob > {"jsonrpc":"2.0","id":1,"method":"session.login","params":{
         "app":"0123456789abcdef0123456789abcdef","uid":"bob"}}
 bob < {"jsonrpc":"2.0","id":1,"result":{
         "session":"5d0c3a9e41f7b28c6e9ad013","generation":1768467600000,"resumed":false,
-        "server_ts":1768467600000,"heartbeat_ms":3000,"ack_bytes":262144,
+        "server_ts":1768467605000,"heartbeat_ms":3000,"ack_bytes":262144,
         "inbox":{"stream":"inbox:bob","epoch":"8b1f0c62d94ea735","head":1,"live":true,"entries":[
                 {"event":"peer.sent","stream":"inbox:bob","seq":1,"sender":"ann",
                 "message_id":"019bc0e2-1280-7001-9c4e-51a0b7d3f6e8","ts":1768467600000,

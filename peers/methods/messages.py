@@ -19,7 +19,6 @@ from realtime.errors import (
     OVERLOADED,
     REJECTED,
     SIZE_OVERFLOW,
-    TOO_OFTEN,
     UNAVAILABLE,
     RpcError,
 )
@@ -131,7 +130,7 @@ class SendManyResult(msgspec.Struct):
     failed: dict[str, str]
 
 
-@method("peer.send_many", params=SendManyParams, result=SendManyResult, rate=None, errors=(TOO_OFTEN, *SEND_ERRORS))
+@method("peer.send_many", params=SendManyParams, result=SendManyResult, rate="message", errors=SEND_ERRORS)
 def send_many(call: Call, params: SendManyParams) -> Deferred:
     """One message to up to 100 peers; counts as one for each. The answer comes when all of them have theirs."""
     session = call.logged_in()
@@ -142,7 +141,7 @@ def send_many(call: Call, params: SendManyParams) -> Deferred:
         raise RpcError(LIMIT_EXCEEDED, f"At most {limit} peers.")
     for peer in peers:
         _check_peer(peer)
-    session.buckets.spend("message", call.runtime.loop.time(), len(peers))
+    session.buckets.spend("message", call.runtime.loop.time(), len(peers) - 1)
     call.defer()
     result = SendManyResult({}, {})
 

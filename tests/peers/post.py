@@ -43,6 +43,11 @@ class Post:
         for runtime in self.lifetime.runtimes:
             await runtime.part(Messaging).drain()
 
+    async def seen(self) -> None:
+        """What was acknowledged is committed, and every process has looked, as it does twice a second."""
+        await self.committed()
+        await self.look()
+
     async def look(self) -> None:
         """Every process looks after who waits for a receipt."""
         await self.lifetime.settle()

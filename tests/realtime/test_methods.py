@@ -26,6 +26,7 @@ FREE: Final = {
     "session.login": "two in a second for each uid, counted in the presence store",
     "session.ping": "a heartbeat",
     "session.ack": "an acknowledgement",
+    "inbox.ack": "an acknowledgement; of many, the latest is committed",
 }
 """Methods without a rate bucket, and why."""
 OPEN: Final = {"session.login", "session.ping", "session.ack"}
@@ -77,6 +78,22 @@ EXAMPLES: Final[dict[str, Json]] = {
     "room.clear_attributes": {"room": "math", "message_id": "m5", "notify": True, "revision": 3},
     "room.history": {"room": "math", "before": 9, "after": 0, "limit": 10, "order": "asc"},
     "stream.read": {"stream": "room:math", "after": 0},
+    "inbox.ack": {"seq": 0},
+    "peer.send": {
+        "peer": "bob",
+        "message_id": "m6",
+        "message": {"type": "TEXT", "text": "hello"},
+        "offline": True,
+        "historical": True,
+    },
+    "peer.send_many": {
+        "peers": ["bob", "carol"],
+        "message_id": "m7",
+        "message": {"type": "TEXT", "text": "hello"},
+        "offline": True,
+        "historical": True,
+    },
+    "peer.history": {"peer": "bob", "before": 9, "after": 0, "limit": 10, "order": "asc"},
 }
 """Params of each method, with every field it has."""
 
@@ -197,7 +214,7 @@ def test_it_needs_a_session_unless_it_is_open_to_all(method: Method) -> None:
 @every_method
 def test_what_changes_something_carries_a_message_id(method: Method) -> None:
     carries = "message_id" in method.params.__struct_fields__
-    assert carries is (method.name in ("room.send", *CHANGES))
+    assert carries is (method.name in ("room.send", "peer.send", "peer.send_many", *CHANGES))
 
 
 def test_every_event_says_what_it_means() -> None:

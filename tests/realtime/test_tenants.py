@@ -205,6 +205,37 @@ async def read(world: World) -> None:
     assert page == {"entries": [], "epoch": "", "head": 0, "live": True}
 
 
+@isolates("inbox.ack")
+async def inbox_ack(world: World) -> None:
+    """It counts for one's own inbox, where the same seqs are others."""
+    await world.theirs.send_to("bob", "theirs", "p1", offline=True)
+    await world.ours.notify("inbox.ack", seq=1)
+    assert await world.ours.send_to("bob", "ours", "p1") is False
+    assert world.other.texts() == ["theirs"]
+
+
+@isolates("peer.send")
+async def peer_send(world: World) -> None:
+    """Their bob is here, ours is not; the same message id is another message."""
+    assert await world.theirs.send_to("bob", "theirs", "p1") is True
+    assert world.other.texts() == ["theirs"]
+    assert await world.ours.send_to("bob", "ours", "p1", offline=True) is False
+    assert await world.ours.send_to("ann", "ours", "p2") is True
+
+
+@isolates("peer.send_many")
+async def peer_send_many(world: World) -> None:
+    answer = await world.ours.call("peer.send_many", peers=["ann", "bob"], message_id="p1", message=TEXT)
+    assert answer == {"received": {"ann": True, "bob": False}, "failed": {}}
+
+
+@isolates("peer.history")
+async def peer_history(world: World) -> None:
+    await world.theirs.send_to("bob", "theirs", "p1", historical=True)
+    assert world.other.texts() == ["theirs"]
+    assert await world.ours.call("peer.history", peer="bob") == {"messages": [], "more": False}
+
+
 def test_every_method_has_an_isolation_case() -> None:
     assert set(CASES) == set(METHODS)
 

@@ -1,5 +1,6 @@
 """A project's own sizes hold in place of the defaults, at the limit and one past it."""
 
+import json
 from collections.abc import Awaitable, Callable
 from dataclasses import fields
 from typing import Any
@@ -51,6 +52,12 @@ async def room_attributes(client: Client, size: int) -> None:
     await put(client, {str(number): "v" for number in range(size)})
 
 
+async def peers_messaged(client: Client, size: int) -> None:
+    peers = [f"u{number}" for number in range(size)]
+    message = {"type": "TEXT", "text": "to all"}
+    await client.call("peer.send_many", peers=peers, message_id=f"m{size}", message=message)
+
+
 REFUSED: dict[str, tuple[Try, str]] = {
     "message_bytes": (message_bytes, "size_overflow"),
     "rooms_per_session": (rooms_per_session, "limit_exceeded"),
@@ -59,8 +66,9 @@ REFUSED: dict[str, tuple[Try, str]] = {
     "attribute_value_bytes": (attribute_value_bytes, "size_overflow"),
     "room_attributes_bytes": (room_attributes_bytes, "size_overflow"),
     "room_attributes": (room_attributes, "size_overflow"),
+    "peers_messaged": (peers_messaged, "limit_exceeded"),
 }
-CUT = {"listed_members", "history_page"}
+CUT = {"listed_members", "history_page", "offline_messages"}
 """What is over these is not refused: the answer holds that many."""
 
 
@@ -87,6 +95,16 @@ async def test_a_projects_own_size_of_a_history_page_holds(enter: Enter, make_pr
         await ann.send("math", "x", f"m{number}")
     page = await ann.call("room.history", room="math", limit=100)
     assert ([entry["seq"] for entry in page["entries"]], page["more"]) == ([4, 3, 2], True)
+
+
+async def test_a_projects_own_number_of_kept_messages_holds(enter: Enter, make_project: Callable[..., Project]) -> None:
+    project = await sync_to_async(make_project)(limits={"sizes": {"offline_messages": LIMIT}})
+    ann = await enter(project.app_id, "ann")
+    for number in range(LIMIT + 1):
+        assert await ann.send_to("bob", str(number), f"m{number}", offline=True) is False
+    bob = await enter(project.app_id, "bob")
+    (login,) = [json.loads(frame)["result"] for frame in bob.frames if '"inbox"' in frame]
+    assert [entry["body"]["message"]["text"] for entry in login["inbox"]["entries"]] == ["1", "2", "3"]
 
 
 async def test_a_projects_own_size_of_the_list_of_members_holds(
