@@ -29,9 +29,9 @@ class ProjectAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not subscript
     def get_exclude(self, request: HttpRequest, obj: Project | None = None) -> list[str]:
         return ["secondary_certificate"] if obj is None else ["certificate", "secondary_certificate"]
 
-    def get_fields(self, request: HttpRequest, obj: Project | None = None) -> list[str]:
+    def get_fields(self, request: HttpRequest, obj: Project | None = None) -> list[Any]:
         """Who may only look at a project does not see its secrets."""
-        fields = [str(field) for field in super().get_fields(request, obj)]
+        fields = list(super().get_fields(request, obj))
         if self.has_change_permission(request, obj):
             return fields
         return [field for field in fields if field not in ("primary_secret", "secondary_secret")]

@@ -1,6 +1,7 @@
 """Which tokens are taken, for whom and how long (docs/contract.md 9): both formats, at each limit and past it."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Final
 
 import pytest
 
@@ -8,7 +9,7 @@ from projects.tokens import CLOCK_SLACK_S, ExpiredToken, InvalidToken, Token, is
 from tests.support.tokens import APP_ID, CERTIFICATE, DAY_S, NOW_S, make_006, make_007, rtm, text, u16, verified
 
 OTHER = "0" * 32
-MAKERS = {"006": make_006, "007": make_007}
+MAKERS: Final[dict[str, Callable[..., str]]] = {"006": make_006, "007": make_007}
 
 both = pytest.mark.parametrize("version", MAKERS)
 

@@ -155,7 +155,8 @@ async def test_a_ban_ends_the_session_and_refuses_logins_until_it_ends(world: Wo
     for params in ({}, {"session": session}):
         refused = await world.refusal(again, **params)
         assert (refused.name, refused.data["until"]) == ("banned", until_ms)
-    await world.lifetime.pass_time(59.9, again)
+    await world.lifetime.pass_time(59.9)
+    again = world.lifetime.open_client(1)
     assert (await world.refusal(again)).name == "banned"
     await world.lifetime.pass_time(0.2, again)
     assert (await again.login(world.app, "ann"))["resumed"] is False
@@ -215,7 +216,7 @@ async def test_a_ban_also_ends_the_session_of_a_login_that_had_just_been_let_by(
         answer = await ann.start("session.login", app=world.app, uid="ann")
         await gate.arrived()
         await world.ban("ann")
-        await world.look(place)
+        await world.lifetime.runtimes[place].removals.look()
         gate.open()
         assert (await answer)["session"]
     await world.look(place)
@@ -267,11 +268,11 @@ async def test_a_ban_whose_eviction_was_lost_with_the_store_is_noticed_by_the_us
     with mock.patch.object(world.lifetime.runtimes[1].layer, "send"):
         await world.ban("ann")
         await world.look(1)
-    world.lifetime.empty_store()
-    await world.lifetime.pass_time(SETTLES_MS / 1000 + 1)
+    world.lifetime.clock.advance(SETTLES_MS / 1000)
+    await world.lifetime.runtimes[1].sessions.renew()
     await world.look(1)
     assert await world.pending() == 0
-    assert ann.closed is None
+    world.lifetime.empty_store()
     await world.lifetime.runtime.sessions.renew()
     await world.look(0)
     assert await closing(ann) == (4002, "banned", False)
