@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from projects.limits import Limits, parse_limits
 from projects.models import Project, Removal
@@ -14,6 +14,17 @@ UserKey = tuple[int, str]
 """Project id and user id."""
 
 LOOKUP_BATCH: Final = 500
+KNOWN_BANS: Final = 1_000
+"""Of a project with more bans, each is asked for when it matters."""
+
+
+class ActiveBan(NamedTuple):
+    """`until` None: for good."""
+
+    until: datetime | None
+
+    def holds(self, now: datetime) -> bool:
+        return self.until is None or self.until > now
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +39,8 @@ class Tenant:
     recovery_window_ms: int
     certificates: tuple[str, ...] = field(default=(), repr=False)
     end_006_sessions: bool = False
+    bans: Mapping[str, ActiveBan] | None = field(default_factory=dict)
+    """By user id; None: too many to be kept."""
 
     def accepts_origin(self, origin: str | None) -> bool:
         """Apps live on other origins and carry tokens, not cookies: any origin while the certificate is
@@ -56,10 +69,16 @@ def get_tenant(app_id: str) -> Tenant | None:
     )
 
 
-class ActiveBan(NamedTuple):
-    """`until` None: for good."""
+def known_bans(project_id: int, now: datetime) -> Mapping[str, ActiveBan] | None:
+    """A project's bans that hold now, by user id; None for more than KNOWN_BANS."""
+    found = _bans(now).filter(project_id=project_id).values_list("uid", "until")[: KNOWN_BANS + 1]
+    bans = {uid: ActiveBan(until) for uid, until in found}
+    return bans if len(bans) <= KNOWN_BANS else None
 
-    until: datetime | None
+
+def _bans(now: datetime) -> QuerySet[Removal]:
+    """Those that hold."""
+    return Removal.objects.filter(Q(until=None) | Q(until__gt=now), kind=Removal.Kind.BAN, lifted_at=None).order_by()
 
 
 def active_bans(users: Collection[UserKey], now: datetime) -> Mapping[UserKey, ActiveBan]:
@@ -70,13 +89,7 @@ def active_bans(users: Collection[UserKey], now: datetime) -> Mapping[UserKey, A
     found = {}
     for project_id, uids in of_project.items():
         for start in range(0, len(uids), LOOKUP_BATCH):
-            bans = Removal.objects.filter(
-                Q(until=None) | Q(until__gt=now),
-                project_id=project_id,
-                uid__in=uids[start : start + LOOKUP_BATCH],
-                kind=Removal.Kind.BAN,
-                lifted_at=None,
-            )
+            bans = _bans(now).filter(project_id=project_id, uid__in=uids[start : start + LOOKUP_BATCH])
             for uid, until in bans.values_list("uid", "until"):
                 found[project_id, uid] = ActiveBan(until)
     return found

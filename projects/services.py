@@ -1,6 +1,7 @@
 import secrets
 from collections.abc import Callable, Collection
 from datetime import UTC, datetime
+from functools import partial
 from typing import NamedTuple
 
 from django.core.exceptions import ValidationError
@@ -9,11 +10,12 @@ from django.db import transaction
 from projects.models import Project, Removal, make_certificate, validate_uid
 from projects.tokens import LONGEST_S, issue_007
 
-_listeners: list[Callable[[], None]] = []
+_listeners: list[Callable[[int], None]] = []
 
 
-def on_removal(listener: Callable[[], None]) -> None:
-    """Registers who is told, after the commit and in its thread, that this process has written a removal."""
+def on_removal(listener: Callable[[int], None]) -> None:
+    """Registers who is told, after the commit and in its thread, of a project whose kicks and bans this process has
+    changed."""
     _listeners.append(listener)
 
 
@@ -121,19 +123,23 @@ def ban_user(
 def _add_removal(removal: Removal) -> Removal:
     removal.full_clean()
     removal.save(force_insert=True)
-    transaction.on_commit(_tell)
+    _tell(removal.project_id)
     return removal
 
 
-def _tell() -> None:
+def _tell(project_id: int) -> None:
     for listener in _listeners:
-        listener()
+        transaction.on_commit(partial(listener, project_id))
 
 
+@transaction.atomic
 def lift_ban(*, project_id: int, uid: str, now: datetime) -> bool:
     """Lets a banned user log in again. False if nobody had banned them."""
     bans = Removal.objects.filter(project_id=project_id, uid=uid, kind=Removal.Kind.BAN, lifted_at=None)
-    return bans.update(lifted_at=now) > 0
+    if not bans.update(lifted_at=now):
+        return False
+    _tell(project_id)
+    return True
 
 
 def finish_removals(*, ids: Collection[int], now: datetime) -> None:

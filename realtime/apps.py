@@ -7,6 +7,6 @@ class RealtimeConfig(AppConfig):
     def ready(self) -> None:
         from projects.services import on_removal
         from realtime import methods  # noqa: F401  (declares its methods)
-        from realtime.runtime import removal_written
+        from realtime.runtime import removals_changed
 
-        on_removal(removal_written)
+        on_removal(removals_changed)

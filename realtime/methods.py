@@ -164,7 +164,7 @@ async def login(call: Call, params: LoginParams) -> Deferred:
         capabilities=frozenset(params.client.capabilities),
         token_ends_ms=token_end(tenant, params.uid, params.token, runtime.clock_ms()),
     )
-    ban = await runtime.removals.ban_of(tenant.id, params.uid)
+    ban = await runtime.removals.ban_of(tenant, params.uid)
     if ban is not None:
         raise RpcError(BANNED, until=None if ban.until is None else round(ban.until.timestamp() * 1000))
     session, resumed = await runtime.sessions.login(connection, tenant, params.uid, params.session, introduction)

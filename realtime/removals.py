@@ -4,8 +4,8 @@ The database has them (`projects.models.Removal`), whoever wrote them: another p
 process looks for those that are not carried out yet and ends their users' sessions, on whichever node they are; one
 that is carried out twice finds nothing the second time. What a process writes itself it looks for at once.
 
-A ban is carried out again and again for `SETTLES_MS`. So it also ends the session of a login that had asked for bans
-just before it was written.
+A login knows a project's bans from a few seconds ago (`realtime.tenants`), which costs it nothing. So a ban is carried
+out again and again for `SETTLES_MS`, and also ends the session of a login that had been let by.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from projects.models import Removal
-from projects.selectors import ActiveBan, UserKey, active_bans, pending_removals
+from projects.selectors import ActiveBan, Tenant, UserKey, active_bans, pending_removals
 from projects.services import finish_removals
 from realtime.errors import RpcError
 from realtime.presence import PresenceUnavailable
@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 LOOK_S: Final = 2.0
 SETTLES_MS: Final = 15_000
-"""Longer than a login takes."""
+"""Longer than what a login knows of bans is kept and the login takes, together."""
 BATCH: Final = 200
 
 
@@ -46,14 +46,17 @@ class Removals:
 
     # -- logins ------------------------------------------------------------------------------------------
 
-    async def ban_of(self, project: int, uid: str) -> ActiveBan | None:
-        """Whether a uid is banned, read from the database. Whoever asks while a query runs shares the next one.
-        Raises RpcError `unavailable`."""
-        self._asked.add((project, uid))
+    async def ban_of(self, tenant: Tenant, uid: str) -> ActiveBan | None:
+        """Whether a uid is banned. Of a project with so many bans that they are not kept it is read from the database:
+        whoever asks while a query runs shares the next one. Raises RpcError `unavailable`."""
+        if tenant.bans is not None:
+            known = tenant.bans.get(uid)
+            return known if known is not None and known.holds(self._now()) else None
+        self._asked.add((tenant.id, uid))
         if self._answer is None:
             self._answer = self._runtime.loop.create_task(self._ask())
         found = await asyncio.shield(self._answer)
-        return found.get((project, uid))
+        return found.get((tenant.id, uid))
 
     async def _ask(self) -> Mapping[UserKey, ActiveBan]:
         async with self._asking:
@@ -62,8 +65,9 @@ class Removals:
 
     # -- sessions ----------------------------------------------------------------------------------------
 
-    def look_soon(self) -> None:
-        """This process has written a removal. One look takes all that is written before it begins."""
+    def look_soon(self, project: int) -> None:
+        """This process has changed a project's removals. One look takes all that is written before it begins."""
+        self._runtime.tenants.forget(project)
         if not self._is_due:
             self._is_due = True
             self._runtime.hub.spawn(self.look())
@@ -106,6 +110,8 @@ class Removals:
         is_kick = removal.kind == Removal.Kind.KICK
         if not (is_kick or removal.holds(now)):
             return True
+        if not is_kick:
+            self._runtime.tenants.forget(removal.project_id)
         try:
             ended = await self._runtime.sessions.evict(
                 removal.project_id, removal.uid, "kicked" if is_kick else "banned"

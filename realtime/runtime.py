@@ -95,7 +95,7 @@ class Runtime:
         )
         self.hub.shared = not isinstance(self.layer, NoLayer)
         self.sessions = Sessions(self, self.presence)
-        self.tenants = Tenants(self.loop, self.bridge)
+        self.tenants = Tenants(self.loop, self.bridge, clock_ms)
         self.removals = Removals(self)
         self.draining = False
         self.hints: dict[str, Callable[[Mapping[str, Any]], None]] = {
@@ -219,10 +219,10 @@ def _default_presence(timing: PresenceTiming) -> PresenceStore:
 _running: list[Runtime] = []
 
 
-def removal_written() -> None:
-    """A service has written a removal, in any thread of this process."""
+def removals_changed(project_id: int) -> None:
+    """A service has changed kicks or bans of a project, in any thread of this process."""
     for runtime in tuple(_running):
-        runtime.loop.call_soon_threadsafe(runtime.removals.look_soon)
+        runtime.loop.call_soon_threadsafe(runtime.removals.look_soon, project_id)
 
 
 _starting: "asyncio.Task[Runtime] | None" = None

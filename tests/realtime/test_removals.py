@@ -16,6 +16,7 @@ from projects.services import ban_user, kick_user, lift_ban
 from realtime.presence import PresenceUnavailable
 from realtime.removals import SETTLES_MS
 from realtime.runtime import Runtime
+from realtime.tenants import KEPT_S, Tenants
 from tests.support.client import CallFailed, Client, connect
 from tests.support.clock import Lifetime, clocked_runtimes
 from tests.support.doubles import Gate, until
@@ -70,6 +71,8 @@ def nobody_is_told() -> Iterator[None]:
 async def world(make_project: Callable[..., Project], nobody_is_told: None) -> AsyncIterator[World]:
     project = await sync_to_async(make_project)(limits={"rates": {"login": [1_000_000, 1_000]}})
     async with clocked_runtimes(2) as lifetime:
+        for runtime in lifetime.runtimes:
+            runtime.tenants = Tenants(runtime.loop, runtime.bridge, runtime.clock_ms)  # by the test's clock
         yield World(lifetime, project)
 
 
@@ -169,14 +172,35 @@ async def test_a_ban_without_an_end_lasts_until_it_is_lifted(world: World) -> No
     client = world.lifetime.open_client()
     assert (await world.refusal(client)).data["until"] is None
     await world.lift("ann")
+    world.lifetime.clock.advance(KEPT_S)
     assert await client.login(world.app, "ann")
     await world.look()
     assert await client.call("session.ping") == {}, "what was lifted is not carried out"
 
 
-async def test_a_ban_is_known_to_the_next_login_before_anybody_has_looked(world: World) -> None:
+async def test_a_login_knows_of_a_ban_once_its_process_has_looked(world: World) -> None:
+    await world.lifetime.enter(world.app, "bob")
     await world.ban("ann")
+    await world.look()
     assert (await world.refusal(world.lifetime.open_client())).name == "banned"
+
+
+async def test_a_login_knows_of_a_ban_after_a_few_seconds_whoever_looks(world: World) -> None:
+    await world.lifetime.enter(world.app, "bob")
+    await world.ban("ann")
+    world.lifetime.clock.advance(KEPT_S)
+    assert (await world.refusal(world.lifetime.open_client())).name == "banned"
+
+
+@pytest.mark.parametrize("known", [0, 2])
+async def test_with_more_bans_than_are_kept_each_login_asks(world: World, known: int) -> None:
+    with mock.patch("projects.selectors.KNOWN_BANS", known):
+        for uid in ("ann", "u1", "u2"):
+            await world.ban(uid)
+        client = world.lifetime.open_client()
+        assert (await world.refusal(client)).name == "banned"
+        await world.lift("ann")
+        assert await client.login(world.app, "ann"), "asked for anew"
 
 
 async def test_a_ban_is_for_its_user_and_its_project(world: World, make_project: Callable[..., Project]) -> None:
@@ -191,8 +215,14 @@ async def test_a_ban_is_for_its_user_and_its_project(world: World, make_project:
         assert await world.lifetime.open_client().login(world.app, uid)
 
 
-async def test_logins_that_come_together_are_each_answered_for_their_own_user(world: World) -> None:
+@pytest.mark.parametrize("known", [0, 1_000])
+async def test_logins_that_come_together_are_each_answered_for_their_own_user(world: World, known: int) -> None:
     await world.ban("u3")
+    with mock.patch("projects.selectors.KNOWN_BANS", known):
+        await log_in_together(world)
+
+
+async def log_in_together(world: World) -> None:
     clients = [world.lifetime.open_client(number % 2) for number in range(20)]
     logins = [
         await client.start("session.login", app=world.app, uid=f"u{number}") for number, client in enumerate(clients)
@@ -309,7 +339,7 @@ async def test_a_command_reaches_the_users_of_a_server_process(
         if command == "ban":
             with pytest.raises(CallFailed, match="banned"):
                 await again.login(project.app_id, "ann")
-            await elsewhere(call_command, "lift_ban", project.app_id, "ann", stdout=mock.Mock())
-        assert await again.login(project.app_id, "ann")
+        else:
+            assert await again.login(project.app_id, "ann")
         await again.close()
         await ann.close()

@@ -60,7 +60,7 @@ async def world(make_project: Callable[..., Project]) -> AsyncIterator[World]:
     project = await sync_to_async(make_project)(certificate=CERTIFICATE, certificate_enabled=True, limits=rates)
     async with clocked_runtimes(2) as lifetime:
         for runtime in lifetime.runtimes:
-            runtime.tenants = Tenants(runtime.loop, runtime.bridge)  # by the test's clock
+            runtime.tenants = Tenants(runtime.loop, runtime.bridge, runtime.clock_ms)  # by the test's clock
         yield World(lifetime, project)
 
 
