@@ -37,10 +37,10 @@ run-cluster: $(PYTHON_READY) ## Start PostgreSQL, Redis and two server processes
 
 test: check test-js test-embedded test-cluster test-browser ## Run every check and test
 
-test-embedded: $(PYTHON_READY) ## Tests on SQLite, with presence in memory
+test-embedded: $(PYTHON_READY) $(NODE_READY) ## Tests on SQLite, with presence in memory
 	$(PYTEST) --shape=embedded --ignore=tests/e2e
 
-test-cluster: $(PYTHON_READY) ## Tests on a private PostgreSQL and Redis
+test-cluster: $(PYTHON_READY) $(NODE_READY) ## Tests on a private PostgreSQL and Redis
 	@$(PY) -m scripts.system redis postgresql
 	$(PYTEST) --shape=cluster --ignore=tests/e2e
 

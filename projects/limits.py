@@ -20,6 +20,7 @@ class Rate:
 RATES: Final[Mapping[str, Rate]] = MappingProxyType(
     {
         "login": Rate(2, 1_000),
+        "renew_token": Rate(2, 1_000),
         "message": Rate(180, 3_000),
         "join": Rate(50, 3_000),
         "join_same_room": Rate(2, 5_000),

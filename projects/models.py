@@ -1,5 +1,6 @@
 import re
 import secrets
+from datetime import datetime
 from typing import Final
 
 from django.core.exceptions import ValidationError
@@ -7,6 +8,7 @@ from django.core.validators import MinValueValidator, RegexValidator
 from django.db import models
 
 from projects.limits import parse_limits
+from projects.names import is_user_id
 
 ORIGIN: Final = re.compile(r"[a-z][a-z0-9+.-]*://[a-z0-9.:\[\]_-]+")
 """Scheme, host and port, in small letters and without a path: as it is compared."""
@@ -17,6 +19,11 @@ def make_app_id() -> str:
     return secrets.token_hex(16)
 
 
+def make_certificate() -> str:
+    """32 hex characters from the system's randomness."""
+    return secrets.token_hex(16)
+
+
 def validate_limits(value: object) -> None:
     if not isinstance(value, dict):
         raise ValidationError("Limits are an object of overrides.")
@@ -24,6 +31,9 @@ def validate_limits(value: object) -> None:
         parse_limits(value)
     except (ValueError, AttributeError) as error:
         raise ValidationError(str(error)) from error
+
+
+is_certificate: Final = RegexValidator(r"\A([0-9a-f]{32})?\Z", "A certificate is 32 hex characters.")
 
 
 class Project(models.Model):
@@ -39,11 +49,22 @@ class Project(models.Model):
     certificate = models.CharField(
         max_length=32,
         blank=True,
-        validators=[RegexValidator(r"\A([0-9a-f]{32})?\Z", "A certificate is 32 hex characters.")],
+        default=make_certificate,
+        validators=[is_certificate],
         help_text="The secret that tokens are signed with.",
+    )
+    secondary_certificate = models.CharField(
+        max_length=32,
+        blank=True,
+        validators=[is_certificate],
+        help_text="Tokens signed with it are accepted too: the certificate before the last rotation.",
     )
     certificate_enabled = models.BooleanField(
         default=False, help_text="While off, any uid may log in without a token: for trying out."
+    )
+    end_006_sessions = models.BooleanField(
+        default=False,
+        help_text="End connections whose 006 token has run out, as it is with 007; else they last until they are lost.",
     )
     is_active = models.BooleanField(default=True)
     allowed_origins = models.TextField(
@@ -73,6 +94,59 @@ class Project(models.Model):
     def clean(self) -> None:
         if not isinstance(self.limits, dict):  # validators pass over what is empty, and `[]` is
             raise ValidationError({"limits": "Limits are an object of overrides."})
+        if self.certificate_enabled and not self.certificate:
+            raise ValidationError({"certificate_enabled": "There is no certificate to be enabled."})
         wrong = [origin for origin in self.allowed_origins.split() if not ORIGIN.fullmatch(origin)]
         if wrong:
             raise ValidationError({"allowed_origins": f"No origin as browsers send it: {', '.join(wrong)}"})
+
+
+def validate_uid(value: str) -> None:
+    if not is_user_id(value):
+        raise ValidationError("No user can have this id.")
+
+
+class Removal(models.Model):
+    """A user put out of a project: once (a kick), or kept out until a time or for good (a ban).
+
+    The rows are what holds. Processes look for those that are not carried out yet (`realtime.removals`).
+    """
+
+    class Kind(models.TextChoices):
+        KICK = "kick"
+        BAN = "ban"
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="removals")
+    kind = models.CharField(max_length=4, choices=Kind)
+    uid = models.CharField("user id", max_length=64, validators=[validate_uid])
+    until = models.DateTimeField(null=True, blank=True, help_text="Of a ban: when it ends; empty: never by itself.")
+    reason = models.CharField(max_length=200, blank=True, help_text="For the staff; the user is not told.")
+    by = models.CharField(max_length=150, blank=True, editable=False)
+    created_at = models.DateTimeField(editable=False)
+    lifted_at = models.DateTimeField(null=True, editable=False)
+    carried_out_at = models.DateTimeField(null=True, editable=False)
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["project", "uid"], condition=models.Q(kind="ban", lifted_at=None), name="one_ban_for_each_user"
+            ),
+            models.CheckConstraint(condition=models.Q(kind="ban") | models.Q(until=None), name="a_kick_has_no_end"),
+        ]
+        indexes = [
+            models.Index(fields=["id"], condition=models.Q(carried_out_at=None), name="removals_to_carry_out"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} of {self.uid}"
+
+    def holds(self, now: datetime) -> bool:
+        """Whether it is a ban that keeps the user out."""
+        return self.kind == self.Kind.BAN and self.lifted_at is None and (self.until is None or self.until > now)
+
+    def clean(self) -> None:
+        if self.until is not None and self.kind == self.Kind.KICK:
+            raise ValidationError({"until": "A kick is done at once: only a ban has an end."})
+        if self.until is not None and self.until <= self.created_at:
+            raise ValidationError({"until": "A ban ends in the future."})

@@ -20,7 +20,7 @@ SERVER_RESTART: Final = CloseCode(1012, "server_restart", True, "The server stop
 KICKED: Final = CloseCode(4001, "kicked", False, "A moderator removed the user.")
 BANNED: Final = CloseCode(4002, "banned", False, "The user is banned.")
 REMOTE_LOGIN: Final = CloseCode(4003, "remote_login", False, "The same uid logged in elsewhere.")
-TOKEN_EXPIRED: Final = CloseCode(4004, "token_expired", False, "The token ran out: renew it, then log in.")
+TOKEN_EXPIRED: Final = CloseCode(4004, "token_expired", False, "The token ran out: log in with a new one.")
 SLOW_CONSUMER: Final = CloseCode(
     4005, "slow_consumer", True, "More than 1 MiB was sent and not acknowledged: the connection was cut."
 )

@@ -82,6 +82,7 @@ def _context() -> dict[str, Any]:
         "ack_bytes": f"{connection.ACK_BYTES:,}",
         "unacknowledged": f"{connection.UNACKNOWLEDGED_LIMIT:,}",
         "login_timeout_s": round(sessions.LOGIN_TIMEOUT_S),
+        "token_warning_s": sessions.TOKEN_WARNING_MS // 1000,
         "unreachable_s": timing.unreachable_ms // 1000,
         "removal_s": timing.removal_ms // 1000,
         "page_kib": hub.PAGE_BYTES // 1024,

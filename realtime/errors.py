@@ -27,7 +27,7 @@ TOO_OFTEN: Final = ErrorKind(
     3, "too_often", "A rate limit is spent; `retry_after_ms` tells when a call is free.", retryable=True
 )
 INVALID_APP_ID: Final = ErrorKind(4, "invalid_app_id", "No active project has this App ID.")
-INVALID_TOKEN: Final = ErrorKind(5, "invalid_token", "The project wants a valid token.")
+INVALID_TOKEN: Final = ErrorKind(5, "invalid_token", "The project wants a valid token of this user.")
 NOT_AUTHORIZED: Final = ErrorKind(6, "not_authorized", "The policy does not allow it.")
 NOT_IN_ROOM: Final = ErrorKind(7, "not_in_room", "Join the room first.")
 LIMIT_EXCEEDED: Final = ErrorKind(8, "limit_exceeded", "A limit on the number of things is reached.")
@@ -44,6 +44,8 @@ OVERLOADED: Final = ErrorKind(14, "overloaded", "The server has too much to do."
 JOIN_SAME_ROOM_TOO_OFTEN: Final = ErrorKind(
     15, "join_same_room_too_often", "This room was joined too often just now.", retryable=True
 )
+TOKEN_EXPIRED: Final = ErrorKind(16, "token_expired", "The token has run out: get a new one.")
+BANNED: Final = ErrorKind(17, "banned", "The user is banned; `until` tells when that ends, null: not by itself.")
 
 ERRORS: Final = tuple(value for value in list(globals().values()) if isinstance(value, ErrorKind))
 

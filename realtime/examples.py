@@ -27,6 +27,45 @@ ann < {"jsonrpc":"2.0","id":1,"result":{
 )
 
 add_conversation(
+    "session.login",
+    """
+* Ann is banned for an hour.
+ann > {"jsonrpc":"2.0","id":1,"method":"session.login","params":{
+        "app":"0123456789abcdef0123456789abcdef","uid":"ann","token":null}}
+ann < {"jsonrpc":"2.0","id":1,"error":{"code":17,
+        "message":"The user is banned; `until` tells when that ends, null: not by itself.",
+        "data":{"name":"banned","retryable":false,"until":1768471200000}}}
+""",
+    title="Refused",
+)
+
+add_conversation(
+    "session.renew_token",
+    """
+* Ann's token has 30 seconds left.
+ann < {"jsonrpc":"2.0","method":"session.token_expiring","params":{"expires_at":1768471200000}}
+ann > {"jsonrpc":"2.0","id":5,"method":"session.renew_token","params":{
+        "token":"007eJxTYFhRfz1z2bwdvnnqwWr5yxLyr/xZ2rEs5sS2ifcqGVjSDJINDI2MTUzNzC0sk5JTUtOQ2QwQkMoAAQz0GMgPkcvMTELwEzLA4A"}}
+ann < {"jsonrpc":"2.0","id":5,"result":{}}
+""",
+    setting="Ann is logged in with a token.",
+    given=ANN,
+)
+
+add_conversation(
+    "session.renew_token",
+    """
+* Ann's token has run out.
+ann < {"jsonrpc":"2.0","method":"session.closing","params":{
+        "code":4004,"name":"token_expired","reconnect":false,"delay_ms":0}}
+ann x 4004
+""",
+    title="Too late",
+    setting="Ann is logged in with a token and has renewed nothing.",
+    given=ANN,
+)
+
+add_conversation(
     "session.ping",
     """
 ann > {"jsonrpc":"2.0","id":2,"method":"session.ping","params":{"received":214}}

@@ -3,12 +3,11 @@
 All are full matches: `\\A...\\Z`, since `$` would let a final newline pass.
 """
 
-from typing import Annotated, Final
+from typing import Annotated
 
 import msgspec
 
-NAME_PATTERN: Final = r"\A[a-zA-Z0-9 !#$%&()+\-:;<=.>?@\[\]^_{}|~,\t\n\u00a0]{1,64}\Z"
-"""User and room ids. The length of 64 is in bytes: `check_name` looks at that."""
+from projects.names import NAME_PATTERN
 
 Name = Annotated[
     str,

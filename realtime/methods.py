@@ -1,19 +1,22 @@
-"""The session's methods: login, logout, heartbeats and byte acknowledgements (docs/contract.md 2 and 6)."""
+"""The session's methods: login, logout, tokens, heartbeats and byte acknowledgements (docs/contract.md 2, 6, 9)."""
 
 from typing import Annotated, Final
 
 import msgspec
 
+from projects.tokens import MAX_CHARS
 from realtime.calls import Call
 from realtime.close_codes import LOGGED_OUT
 from realtime.connection import ACK_BYTES
 from realtime.errors import (
     ALREADY_LOGGED_IN,
+    BANNED,
     INVALID_APP_ID,
     INVALID_PARAMS,
     INVALID_TOKEN,
     NOT_AUTHORIZED,
     OVERLOADED,
+    TOKEN_EXPIRED,
     TOO_OFTEN,
     UNAVAILABLE,
     RpcError,
@@ -21,9 +24,10 @@ from realtime.errors import (
 from realtime.hub import PAGE_BYTES, Recovery
 from realtime.ids import AppId, Name, Seq, is_name
 from realtime.registry import DEFERRED, Deferred, event, method
-from realtime.sessions import Session
+from realtime.sessions import Introduction, Session
 from realtime.shapes import ANY_BODY, carries
 from realtime.streams import entries_size, entry_item
+from realtime.tokens import token_end
 
 HEARTBEAT_MS: Final = 3_000
 MAX_CURSORS: Final = 64
@@ -115,7 +119,7 @@ class Client(msgspec.Struct, forbid_unknown_fields=True):
 class LoginParams(msgspec.Struct, forbid_unknown_fields=True):
     app: AppId
     uid: Name
-    token: Annotated[str, msgspec.Meta(max_length=4096)] | None = None
+    token: Annotated[str, msgspec.Meta(max_length=MAX_CHARS)] | None = None
     session: Annotated[str, msgspec.Meta(max_length=64)] = ""
     streams: Annotated[dict[str, Cursor], msgspec.Meta(max_length=MAX_CURSORS)] = {}
     client: Client = msgspec.field(default_factory=Client)
@@ -144,7 +148,9 @@ class LoginResult(msgspec.Struct):
         ALREADY_LOGGED_IN,
         INVALID_APP_ID,
         INVALID_TOKEN,
+        TOKEN_EXPIRED,
         NOT_AUTHORIZED,
+        BANNED,
         TOO_OFTEN,
         UNAVAILABLE,
         OVERLOADED,
@@ -153,7 +159,8 @@ class LoginResult(msgspec.Struct):
 async def login(call: Call, params: LoginParams) -> Deferred:
     """Logs in. With the `session` of an earlier login it goes on from there: rooms are still joined, and for
     each cursor in `streams` come the entries missed. Another login of the uid elsewhere is closed. A uid logs in
-    at most twice a second."""
+    at most twice a second. A project with an enabled certificate wants a `token` of the uid each time; without one a
+    token is not looked at."""
     runtime = call.runtime
     connection = call.connection
     if connection.session is not None:
@@ -165,9 +172,15 @@ async def login(call: Call, params: LoginParams) -> Deferred:
         raise RpcError(INVALID_APP_ID)
     if not tenant.accepts_origin(connection.origin):
         raise RpcError(NOT_AUTHORIZED, "The project does not list this origin.")
-    if tenant.certificate_enabled:
-        raise RpcError(INVALID_TOKEN)
-    session, resumed = await runtime.sessions.login(connection, tenant, params.uid, params.session)
+    introduction = Introduction(
+        version=params.client.version,
+        capabilities=frozenset(params.client.capabilities),
+        token_ends_ms=token_end(tenant, params.uid, params.token, runtime.clock_ms()),
+    )
+    ban = await runtime.removals.ban_of(tenant, params.uid)
+    if ban is not None:
+        raise RpcError(BANNED, until=None if ban.until is None else round(ban.until.timestamp() * 1000))
+    session, resumed = await runtime.sessions.login(connection, tenant, params.uid, params.session, introduction)
     inbox = await runtime.hub.open_inbox(session)
     left = max(0, PAGE_BYTES - entries_size(inbox.entries))
     streams = await _recover(call, session, params.streams, left) if session.subscriptions else {}
@@ -233,6 +246,29 @@ async def logout(call: Call, params: Empty) -> Deferred:
     return DEFERRED
 
 
+class RenewTokenParams(msgspec.Struct, forbid_unknown_fields=True):
+    token: Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_CHARS)]
+
+
+@method(
+    "session.renew_token",
+    params=RenewTokenParams,
+    result=Empty,
+    rate="renew_token",
+    errors=(INVALID_APP_ID, INVALID_TOKEN, TOKEN_EXPIRED, UNAVAILABLE, OVERLOADED),
+)
+async def renew_token(call: Call, params: RenewTokenParams) -> Empty:
+    """Shows another token of the same uid: the session's end by its token moves to that one's. A refused one changes
+    nothing. After a connection was closed with `token_expired`, log in with the `session` and a new token instead."""
+    session = call.logged_in()
+    tenant = await call.runtime.tenants.get(session.project.app_id)
+    if tenant is None:
+        raise RpcError(INVALID_APP_ID)
+    session = call.logged_in()
+    session.set_token_end(token_end(tenant, session.uid, params.token, call.runtime.clock_ms()))
+    return Empty()
+
+
 class PingParams(msgspec.Struct, forbid_unknown_fields=True):
     received: Seq = 0
 
@@ -278,6 +314,14 @@ class Alive(msgspec.Struct):
     """The server's own heartbeat while it is not reading from this connection."""
 
 
+class TokenExpiring(msgspec.Struct):
+    """The connection's token runs out at `expires_at`; then the server closes with `token_expired`. Told 30 seconds
+    before, or at once after a login with a token that has less left."""
+
+    expires_at: int
+
+
 event("session.closing", Closing)
+event("session.token_expiring", TokenExpiring)
 event("session.alive", Alive)
 event("stream.reset", StreamReset)

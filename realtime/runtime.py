@@ -21,6 +21,7 @@ from realtime.hub import HEAD_CHECK_S, Hub
 from realtime.layer import ChannelsLayer, Layer, NoLayer, node_group
 from realtime.presence import MemoryPresence, PresenceStore, PresenceTiming, PresenceUnavailable, RedisPresence
 from realtime.pressure import Pressure
+from realtime.removals import LOOK_S, Removals
 from realtime.sessions import Sessions
 from realtime.streams import StreamStore
 from realtime.tenants import Tenants
@@ -94,7 +95,8 @@ class Runtime:
         )
         self.hub.shared = not isinstance(self.layer, NoLayer)
         self.sessions = Sessions(self, self.presence)
-        self.tenants = Tenants(self.loop, self.bridge)
+        self.tenants = Tenants(self.loop, self.bridge, clock_ms)
+        self.removals = Removals(self)
         self.draining = False
         self.hints: dict[str, Callable[[Mapping[str, Any]], None]] = {
             "entries": self.hub.receive_hint,
@@ -124,6 +126,7 @@ class Runtime:
             self.loop.create_task(self._every(HEAD_CHECK_S, self._check_heads), name="head-check"),
             self.loop.create_task(self._every(self.timing.lease_renew_ms / 1000, self._renew), name="lease"),
             self.loop.create_task(self._every(REAP_S, self._reap), name="reaper"),
+            self.loop.create_task(self._every(LOOK_S, self.removals.look), name="removals"),
         ]
         _running.append(self)
 
@@ -214,6 +217,14 @@ def _default_presence(timing: PresenceTiming) -> PresenceStore:
 
 
 _running: list[Runtime] = []
+
+
+def removals_changed(project_id: int) -> None:
+    """A service has changed kicks or bans of a project, in any thread of this process."""
+    for runtime in tuple(_running):
+        runtime.loop.call_soon_threadsafe(runtime.removals.look_soon, project_id)
+
+
 _starting: "asyncio.Task[Runtime] | None" = None
 
 

@@ -5,6 +5,7 @@ to the store is compare-and-set on the session's generation, so a late one chang
 """
 
 import asyncio
+import contextlib
 import logging
 import secrets
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
@@ -13,16 +14,27 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 from projects.limits import RATES
 from projects.selectors import Tenant
 from realtime.close_codes import (
+    BANNED,
+    KICKED,
     LOGIN_TIMEOUT,
     REMOTE_LOGIN,
     SESSION_LOST,
     SUPERSEDED,
+    TOKEN_EXPIRED,
     CloseCode,
 )
 from realtime.connection import Connection
 from realtime.errors import NOT_AUTHORIZED, TOO_OFTEN, UNAVAILABLE, RpcError
 from realtime.layer import node_group, stream_group
-from realtime.presence import LoginOutcome, PresenceStore, PresenceUnavailable, SessionRecord, SessionState
+from realtime.presence import (
+    Eviction,
+    EvictionReason,
+    LoginOutcome,
+    PresenceStore,
+    PresenceUnavailable,
+    SessionRecord,
+    SessionState,
+)
 from realtime.protocol import encode, notification_text
 from realtime.rates import KeyedBuckets, RateBuckets
 from realtime.streams import StreamKey, Subscription, inbox_name
@@ -43,7 +55,25 @@ REAP_BATCH: Final = 200
 BUCKETS_KEPT_S: Final = 10.0
 """As long as the presence store remembers a uid's last login."""
 
-_EVICTED: Final = {"superseded": SUPERSEDED, "remote_login": REMOTE_LOGIN, "removed": SESSION_LOST}
+TOKEN_WARNING_MS: Final = 30_000
+"""So long before a token runs out its user is told."""
+
+_EVICTED: Final[dict[EvictionReason, CloseCode]] = {
+    "superseded": SUPERSEDED,
+    "remote_login": REMOTE_LOGIN,
+    "removed": SESSION_LOST,
+    "kicked": KICKED,
+    "banned": BANNED,
+}
+
+
+class Introduction(NamedTuple):
+    """What a client has said and shown of itself at its login. `token_ends_ms`: its token ends the connection then
+    (ms since 1970), None: no token does."""
+
+    version: str = ""
+    capabilities: frozenset[str] = frozenset()
+    token_ends_ms: int | None = None
 
 
 class _Ended(NamedTuple):
@@ -59,6 +89,7 @@ class Session:
     __slots__ = (
         "__weakref__",
         "buckets",
+        "capabilities",
         "connection",
         "generation",
         "gone",
@@ -71,7 +102,10 @@ class Session:
         "returning",
         "since_ms",
         "subscriptions",
+        "token_ends_ms",
+        "token_warned",
         "uid",
+        "version",
     )
 
     def __init__(self, project: Tenant, uid: str, session_id: str, generation: int, since_ms: int) -> None:
@@ -92,6 +126,17 @@ class Session:
         """Streams it is in as the store knows, and not subscribed to here yet."""
         self.buckets = RateBuckets(project.limits.rates)
         self.joins: KeyedBuckets | None = None
+        self.introduce(Introduction())
+
+    def introduce(self, introduction: Introduction) -> None:
+        """At each login, also one that resumes."""
+        self.version, self.capabilities, ends_ms = introduction
+        self.set_token_end(ends_ms)
+
+    def set_token_end(self, ends_ms: int | None) -> None:
+        """Its user has shown a token."""
+        self.token_ends_ms = ends_ms
+        self.token_warned = False
 
     @property
     def key(self) -> tuple[int, str]:
@@ -136,7 +181,9 @@ class Sessions:
 
     # -- login and logout --------------------------------------------------------------------------------
 
-    async def login(self, connection: Connection, project: Tenant, uid: str, wanted: str) -> tuple[Session, bool]:
+    async def login(
+        self, connection: Connection, project: Tenant, uid: str, wanted: str, introduction: Introduction
+    ) -> tuple[Session, bool]:
         """Logs a uid in on a connection: resumes session `wanted` (then True), or takes over from any other.
 
         Raises RpcError `too_often` above 2 logins a second, `unavailable` without a presence store.
@@ -147,6 +194,7 @@ class Sessions:
         if outcome.too_often:
             raise RpcError(TOO_OFTEN, retry_after_ms=1000 if window_ms is None else window_ms)
         session = self._take(project, uid, outcome)
+        session.introduce(introduction)
         session.connection = connection
         connection.session = session
         self._hint_previous(outcome)
@@ -245,6 +293,34 @@ class Sessions:
         rooms = await self._ask(self._presence.remove(session.project.id, session.uid, session.generation))
         self._changed(session.project.id, rooms or (), left=session.uid)
 
+    async def evict(self, project: int, uid: str, reason: EvictionReason) -> bool:
+        """Ends a uid's session, on whichever node it is; True if there was one. Raises PresenceUnavailable; even then
+        it has ended here."""
+        here = self._sessions.get((project, uid))
+        generation = 0 if here is None else here.generation
+        try:
+            evicted = await self._presence.evict(project, uid, reason)
+        except PresenceUnavailable:
+            self._drop_up_to(project, uid, generation, _EVICTED[reason])
+            raise
+        if evicted is not None:
+            generation = max(generation, evicted.generation)
+        dropped = self._drop_up_to(project, uid, generation, _EVICTED[reason])
+        if evicted is None:
+            return dropped
+        if evicted.node != self._runtime.node:
+            self._runtime.layer.send(node_group(evicted.node), {"kind": "evict"})
+        self._changed(project, evicted.rooms, left=uid)
+        return True
+
+    def _drop_up_to(self, project: int, uid: str, generation: int, code: CloseCode) -> bool:
+        """Drops the uid's session unless a newer login came meanwhile; True if there was one to drop."""
+        session = self._sessions.get((project, uid))
+        if session is None or session.generation > generation:
+            return False
+        self.drop(session, code)
+        return True
+
     def drop(self, session: Session, code: CloseCode) -> None:
         """Forgets a session here and closes its connection. The store is not told."""
         if self._sessions.get(session.key) is session:
@@ -313,8 +389,10 @@ class Sessions:
             self.drop(session, SESSION_LOST)
 
     def tick(self) -> None:
-        """Once a second: who is silent, who is forgotten, who never logged in, who waits to be read."""
+        """Once a second: who is silent, who is forgotten, who never logged in, who waits to be read, whose token runs
+        out."""
         now_s = self._runtime.loop.time()
+        now_ms = self._runtime.clock_ms()
         for connection in list(self.connections):
             if connection.session is None:
                 if now_s - connection.connected_s > LOGIN_TIMEOUT_S:
@@ -337,6 +415,21 @@ class Sessions:
                 session.gone = True
                 levels = session.buckets.levels(now_s)
                 self._runtime.hub.spawn(self._tell_gone(session, session.generation, round(silent_s * 1000), levels))
+            if session.token_ends_ms is not None:
+                self._watch_token(session, current, session.token_ends_ms, now_ms)
+
+    def _watch_token(self, session: Session, connection: Connection, ends_ms: int, now_ms: int) -> None:
+        """Warns once, and at the end closes the connection (docs/contract.md 9).
+
+        Nothing is suspended on an open socket: without a connection a session neither sends nor is sent to, it shows
+        as unreachable and is removed after 30 s, and a login with a new token resumes it, all by the rules for any
+        lost connection."""
+        if now_ms >= ends_ms:
+            connection.close(TOKEN_EXPIRED)
+        elif now_ms >= ends_ms - TOKEN_WARNING_MS and not session.token_warned:
+            session.token_warned = True
+            warning = notification_text("session.token_expiring", {"expires_at": ends_ms})
+            self._runtime.hub.fanout.enqueue(connection, warning)
 
     def forgive_silence(self) -> None:
         """The loop stood still: what clients sent meanwhile is still to be read."""
@@ -396,7 +489,10 @@ class Sessions:
             session = self._sessions.get((eviction.project, eviction.uid))
             if session is not None and session.generation <= eviction.generation:
                 self.drop(session, _EVICTED[eviction.reason])
+            if eviction.reason in ("kicked", "banned"):
+                self._runtime.hub.spawn(self._forget_evicted(eviction))
         if renewal.lost:
+            self._runtime.removals.recheck_soon()
             logger.warning("the node's lease was lost: %d sessions are registered again", len(self))
             named: dict[tuple[int, str], tuple[Session, int]] = {}
             for key in await self._presence.restore(self._records(named)):
@@ -404,6 +500,12 @@ class Sessions:
                 # Since it was named, the same uid may have logged in here anew.
                 if self._sessions.get(key) is session and session.generation == generation:
                     self.drop(session, REMOTE_LOGIN)
+
+    async def _forget_evicted(self, eviction: Eviction) -> None:
+        """This node may have named the session again before it learned of the eviction."""
+        with contextlib.suppress(PresenceUnavailable):  # then the sessions that are here are named once more
+            rooms = await self._presence.remove(eviction.project, eviction.uid, eviction.generation)
+            self._changed(eviction.project, rooms or (), left=eviction.uid)
 
     def _records(self, named: dict[tuple[int, str], tuple[Session, int]]) -> Iterator[SessionRecord]:
         """Each session as it is when its turn comes, noted in `named`."""

@@ -1,6 +1,7 @@
 """Presence: who is online, on which process, in which rooms. `base` says what a store promises."""
 
 from realtime.presence.base import (
+    Evicted,
     Eviction,
     EvictionReason,
     LoginOutcome,
@@ -19,6 +20,7 @@ from realtime.presence.memory_state import MemoryPresenceState
 from realtime.presence.redis import RedisPresence
 
 __all__ = [
+    "Evicted",
     "Eviction",
     "EvictionReason",
     "LoginOutcome",

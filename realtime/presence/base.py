@@ -123,7 +123,7 @@ class SessionRecord(msgspec.Struct, frozen=True, kw_only=True):
     levels: str = ""
 
 
-EvictionReason = Literal["superseded", "remote_login", "removed"]
+EvictionReason = Literal["superseded", "remote_login", "removed", "kicked", "banned"]
 
 
 class Eviction(msgspec.Struct, frozen=True):
@@ -137,6 +137,14 @@ class Eviction(msgspec.Struct, frozen=True):
     uid: str
     generation: int
     reason: EvictionReason
+
+
+class Evicted(msgspec.Struct, frozen=True):
+    """A session that `evict` has ended; `node` has its socket."""
+
+    node: str
+    generation: int
+    rooms: tuple[str, ...]
 
 
 class Renewal(msgspec.Struct, frozen=True):
@@ -199,6 +207,12 @@ class PresenceStore(ABC):
     @abstractmethod
     async def remove(self, project: int, uid: str, generation: int) -> tuple[str, ...] | None:
         """Ends the session. Returns the rooms it was in; None if this generation is not current."""
+
+    @abstractmethod
+    async def evict(self, project: int, uid: str, reason: EvictionReason) -> Evicted | None:
+        """Ends the uid's session, whichever node holds it. If that is another one, it is told (`renew`); this node
+        drops it by itself. None if there is no session, as far as the store knows: until it has `settled`, there
+        may be one that is not named again yet."""
 
     @abstractmethod
     async def join(self, project: int, uid: str, generation: int, room: str) -> bool:

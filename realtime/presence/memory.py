@@ -6,6 +6,7 @@ from itertools import islice
 from typing import Final
 
 from realtime.presence.base import (
+    Evicted,
     EvictionReason,
     LoginOutcome,
     PresenceState,
@@ -123,6 +124,18 @@ class MemoryPresence(PresenceStore):
     async def remove(self, project: int, uid: str, generation: int) -> tuple[str, ...] | None:
         session = self._current(project, uid, generation)
         return None if session is None else self._state.drop(session)
+
+    async def evict(self, project: int, uid: str, reason: EvictionReason) -> Evicted | None:
+        state = self._state
+        now_ms = state.clock()
+        lease = self._live_lease(now_ms)
+        session = state.sessions.get((project, uid))
+        if session is None:
+            return None
+        node = session.lease.node
+        if node != lease.node:
+            state.evict(session, reason, now_ms)
+        return Evicted(node, session.generation, state.drop(session))
 
     async def join(self, project: int, uid: str, generation: int, room: str) -> bool:
         session = self._current(project, uid, generation)

@@ -16,6 +16,7 @@ from typing import Any, Final, cast
 import msgspec
 
 from realtime.presence.base import (
+    Evicted,
     Eviction,
     EvictionReason,
     LoginOutcome,
@@ -184,6 +185,13 @@ class RedisPresence(PresenceStore):
     async def remove(self, project: int, uid: str, generation: int) -> tuple[str, ...] | None:
         status, *rooms = await self._write("remove", project, uid, generation)
         return tuple(rooms) if self._is_current(status) else None
+
+    async def evict(self, project: int, uid: str, reason: EvictionReason) -> Evicted | None:
+        status, *found = await self._write("evict", project, uid, reason)
+        if status == UNKNOWN or not self._is_current(status):
+            return None
+        node, generation, *rooms = found
+        return Evicted(node, generation, tuple(rooms))
 
     async def join(self, project: int, uid: str, generation: int, room: str) -> bool:
         return self._is_current(await self._write("join", project, uid, generation, room))

@@ -23,6 +23,7 @@ def test_the_rates_are_those_of_the_contract() -> None:
 
 CONTRACT_RATES = {
     "login": Rate(2, 1_000),
+    "renew_token": Rate(2, 1_000),
     "message": Rate(180, 3_000),
     "join": Rate(50, 3_000),
     "join_same_room": Rate(2, 5_000),

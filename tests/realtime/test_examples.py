@@ -1,11 +1,14 @@
 """Worked frames cannot rot: each conversation of docs/protocol.md is played on the real gateway."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 
 from messaging.services import renew_epochs
 from projects.models import Project
+from projects.services import ban_user
 from realtime.conversations import Conversation, conversations, shown_event
 from realtime.registry import EVENTS, METHODS
 from realtime.runtime import Runtime
@@ -20,6 +23,22 @@ async def stop_reading_from_ann(player: Player) -> None:
     session.connection.paused = False
 
 
+async def leave_ann(player: Player, left_ms: int) -> None:
+    """So long until her token runs out."""
+    (session,) = [session for session in player.runtime.sessions.all() if session.uid == "ann"]
+    session.set_token_end(player.runtime.clock_ms() + left_ms)
+    player.runtime.sessions.tick()
+
+
+async def ban_ann(player: Player) -> None:
+    def ban() -> None:
+        now = datetime.now(UTC)
+        project = Project.objects.get(app_id=player.app)
+        ban_user(project_id=project.pk, uid="ann", now=now, until=now + timedelta(hours=1))
+
+    await player.runtime.bridge.write(ban)
+
+
 async def restore_the_database(player: Player) -> None:
     def renew() -> None:
         renew_epochs(project_id=Project.objects.get(app_id=player.app).pk)
@@ -29,6 +48,9 @@ async def restore_the_database(player: Player) -> None:
 
 
 DIRECTIONS: Mapping[str, Callable[[Player], Awaitable[None]]] = {
+    "Ann's token has 30 seconds left.": partial(leave_ann, left_ms=30_000),
+    "Ann's token has run out.": partial(leave_ann, left_ms=0),
+    "Ann is banned for an hour.": ban_ann,
     "The server has much of ann's to answer yet, and stops reading from her.": stop_reading_from_ann,
     "The database is restored from a backup, and all epochs are renewed.": restore_the_database,
 }

@@ -52,6 +52,7 @@ EXAMPLES: Final[dict[str, Json]] = {
         "client": {"sdk": "tests", "version": "1", "capabilities": ["media"]},
     },
     "session.logout": {},
+    "session.renew_token": {"token": "007"},
     "session.ping": {"received": 0},
     "session.ack": {"received": 0},
     "room.join": {"room": "math", "after": {"seq": 0, "epoch": ""}},

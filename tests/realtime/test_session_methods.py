@@ -106,7 +106,7 @@ async def test_a_change_of_a_project_is_seen_by_logins_a_few_seconds_later(
 ) -> None:
     project = await sync_to_async(make_project)()
     clock = Clock(runtime.loop)
-    tenants = Tenants(cast(Any, clock), runtime.bridge)
+    tenants = Tenants(cast(Any, clock), runtime.bridge, clock.now_ms)
     assert await tenants.get(project.app_id) is not None
     await sync_to_async(Project.objects.filter(pk=project.pk).update)(is_active=False)
     clock.advance(KEPT_S)

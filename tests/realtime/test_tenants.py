@@ -107,6 +107,12 @@ async def logout(world: World) -> None:
     world.ours = world.lifetime.open_client(world.place)
 
 
+@isolates("session.renew_token")
+async def renew_token(world: World) -> None:
+    """Whose tokens are good for whom: tests/realtime/test_tokens.py."""
+    assert await world.ours.call("session.renew_token", token="any while the certificate is off") == {}
+
+
 @isolates("session.ping")
 async def ping(world: World) -> None:
     assert await world.ours.call("session.ping", received=world.ours.received) == {}

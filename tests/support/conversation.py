@@ -15,7 +15,7 @@ from tests.support.client import Closed, InProcess
 TIMEOUT_S = 10.0
 # What the server makes up. A value of the example stands for one of the server's, everywhere in the conversation.
 MADE_UP = frozenset({"app", "position", "session", "epoch", "generation", "incident"})
-TIMES = frozenset({"ts", "server_ts", "updated_at"})
+TIMES = frozenset({"ts", "server_ts", "updated_at", "expires_at", "until"})
 # Presence is told when it is noticed: a conversation that is about something else does not show it.
 ASIDES = frozenset({"room.joined", "room.left", "room.counted"})
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from realtime.presence import (
+    Evicted,
     Eviction,
     EvictionReason,
     LoginOutcome,
@@ -80,7 +81,7 @@ class Model:
             raise PresenceUnavailable
         return session if known == generation else None
 
-    def evict(self, session: ModelSession, reason: EvictionReason) -> None:
+    def tell(self, session: ModelSession, reason: EvictionReason) -> None:
         eviction = Eviction(session.project, session.uid, session.generation, reason)
         self.evictions.append((session.lease.node, eviction))
 
@@ -98,7 +99,7 @@ class Model:
         if old is not None:
             self.sessions.remove(old)
             if old.lease.node != node:
-                self.evict(old, "superseded" if resumed else "remote_login")
+                self.tell(old, "superseded" if resumed else "remote_login")
         session = ModelSession(project, uid, new, generation, lease, self.now_ms)
         if old is not None and resumed:
             session.session, session.since_ms, session.rooms = old.session, old.since_ms, old.rooms
@@ -125,6 +126,16 @@ class Model:
             return None
         self.sessions.remove(session)
         return tuple(session.rooms)
+
+    def evict(self, node: str, project: int, uid: str, reason: EvictionReason) -> Evicted | None:
+        self.lease(node)
+        session = self.stored(project, uid)
+        if session is None:
+            return None
+        self.sessions.remove(session)
+        if session.lease.node != node:
+            self.tell(session, reason)
+        return Evicted(session.lease.node, session.generation, tuple(session.rooms))
 
     def join(self, node: str, project: int, uid: str, generation: int, room: str) -> bool:
         session = self.current(node, project, uid, generation)
@@ -185,7 +196,7 @@ class Model:
             if old is not None:
                 self.sessions.remove(old)
                 if old.generation < record.generation and old.lease.node != node:
-                    self.evict(old, "superseded" if old.session == record.session else "remote_login")
+                    self.tell(old, "superseded" if old.session == record.session else "remote_login")
             silent_ms = record.silent_ms or 0
             self.sessions.append(
                 ModelSession(
@@ -216,5 +227,5 @@ class Model:
                 self.sessions.remove(session)
                 removed.append(Removed(session.project, session.uid, session.generation, tuple(session.rooms)))
                 if gone and session.lease.node != node:
-                    self.evict(session, "removed")
+                    self.tell(session, "removed")
         return removed

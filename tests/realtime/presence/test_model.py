@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from realtime.presence import LoginOutcome, PresenceStore, PresenceUnavailable, Removed, SessionRecord
+from realtime.presence import Evicted, LoginOutcome, PresenceStore, PresenceUnavailable, Removed, SessionRecord
 from tests.realtime.presence.harness import TIMING, Harness, MemoryHarness, RedisHarness
 from tests.realtime.presence.model import Model, ModelLease
 from tests.support.services import PrivateRedis
@@ -45,6 +45,8 @@ def comparable(answer: object) -> object:
         return fields | {"rooms": sorted(answer.rooms), "left_rooms": sorted(answer.left_rooms)}
     if isinstance(answer, Removed):
         return (answer.project, answer.uid, answer.generation, sorted(answer.rooms))
+    if isinstance(answer, Evicted):
+        return (answer.node, answer.generation, sorted(answer.rooms))
     if isinstance(answer, tuple):
         return sorted(answer)
     return answer
@@ -125,6 +127,13 @@ class PresenceMachine(RuleBasedStateMachine):
     @rule(node=node_names, project=projects, uid=uids)
     def remove(self, node: str, project: int, uid: str) -> None:
         if self.compare(node, "remove", project, uid) != UNAVAILABLE:
+            self.known[node].pop((project, uid), None)
+
+    @rule(node=node_names, project=projects, uid=uids)
+    def evict(self, node: str, project: int, uid: str) -> None:
+        got = self.answer(self.stores[node].evict(project, uid, "kicked"))
+        assert comparable(got) == comparable(self.expected(self.model.evict, node, project, uid, "kicked"))
+        if isinstance(got, Evicted) and got.node == node:
             self.known[node].pop((project, uid), None)
 
     @rule(node=node_names, project=projects, uid=uids, room=rooms)
