@@ -44,6 +44,7 @@ OVERLOADED: Final = ErrorKind(14, "overloaded", "The server has too much to do."
 JOIN_SAME_ROOM_TOO_OFTEN: Final = ErrorKind(
     15, "join_same_room_too_often", "This room was joined too often just now.", retryable=True
 )
+USER_NOT_FOUND: Final = ErrorKind(16, "user_not_found", "The user is not online.")
 
 ERRORS: Final = tuple(value for value in list(globals().values()) if isinstance(value, ErrorKind))
 
