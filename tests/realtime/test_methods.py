@@ -77,6 +77,15 @@ EXAMPLES: Final[dict[str, Json]] = {
     "room.clear_attributes": {"room": "math", "message_id": "m5", "notify": True, "revision": 3},
     "room.history": {"room": "math", "before": 9, "after": 0, "limit": 10, "order": "asc"},
     "stream.read": {"stream": "room:math", "after": 0},
+    "presence.query": {"uids": ["ann", "bob"]},
+    "presence.subscribe": {"uids": ["ann", "bob"]},
+    "presence.unsubscribe": {"uids": ["ann", "bob"]},
+    "presence.subscriptions": {},
+    "user.get_attributes": {"uid": "ann", "keys": ["a"]},
+    "user.set_attributes": {"attributes": {"a": "1"}},
+    "user.update_attributes": {"attributes": {"a": "1"}},
+    "user.delete_attributes": {"keys": ["a"]},
+    "user.clear_attributes": {},
 }
 """Params of each method, with every field it has."""
 

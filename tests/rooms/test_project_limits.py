@@ -51,6 +51,22 @@ async def room_attributes(client: Client, size: int) -> None:
     await put(client, {str(number): "v" for number in range(size)})
 
 
+async def user_attributes_bytes(client: Client, size: int) -> None:
+    await client.call("user.set_attributes", attributes={"k": "v" * (size - 1)})
+
+
+async def user_attributes(client: Client, size: int) -> None:
+    await client.call("user.set_attributes", attributes={str(number): "v" for number in range(size)})
+
+
+async def peers_queried(client: Client, size: int) -> None:
+    await client.call("presence.query", uids=[f"u{number}" for number in range(size)])
+
+
+async def peers_subscribed(client: Client, size: int) -> None:
+    await client.call("presence.subscribe", uids=[f"u{number}" for number in range(size)])
+
+
 REFUSED: dict[str, tuple[Try, str]] = {
     "message_bytes": (message_bytes, "size_overflow"),
     "rooms_per_session": (rooms_per_session, "limit_exceeded"),
@@ -59,6 +75,10 @@ REFUSED: dict[str, tuple[Try, str]] = {
     "attribute_value_bytes": (attribute_value_bytes, "size_overflow"),
     "room_attributes_bytes": (room_attributes_bytes, "size_overflow"),
     "room_attributes": (room_attributes, "size_overflow"),
+    "user_attributes_bytes": (user_attributes_bytes, "size_overflow"),
+    "user_attributes": (user_attributes, "size_overflow"),
+    "peers_queried": (peers_queried, "limit_exceeded"),
+    "peers_subscribed": (peers_subscribed, "limit_exceeded"),
 }
 CUT = {"listed_members", "history_page"}
 """What is over these is not refused: the answer holds that many."""
