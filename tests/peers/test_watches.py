@@ -97,6 +97,25 @@ async def test_an_answer_is_not_older_than_what_others_were_told(two_places: Lif
     assert (states(ann), states(dan)) == (["bob OFFLINE"], [])
 
 
+async def test_a_process_listens_before_it_reads(two_places: Lifetime, app: str) -> None:
+    """Who leaves before it listens is seen by the read, who leaves after it by the hint."""
+    ann = await two_places.enter(app, "ann")
+    bob = await two_places.enter(app, "bob", place=1)
+    gate = Gate()
+    layer = two_places.hints.layers[0]
+
+    async def subscribe_late(group: str) -> None:
+        await gate.come()
+        layer.groups.add(group)
+
+    layer.subscribe = subscribe_late  # type: ignore[method-assign]
+    answer = await ann.start("presence.subscribe", uids=["bob"])
+    await gate.arrived()
+    await bob.call("session.logout")
+    gate.open()
+    assert (await answer)["states"] == {"bob": "OFFLINE"}
+
+
 # Lost hints
 
 
@@ -164,6 +183,10 @@ async def test_an_emptied_store_makes_nobody_offline(two_places: Lifetime, app: 
     bob = await two_places.enter(app, "bob", place=1)
     cal = await two_places.enter(app, "cal", place=1)
     await subscribe(ann, "bob", "cal")
+    await cal.call("session.logout")
+    cal = await two_places.enter(app, "cal", place=1)
+    await two_places.news(ann)
+    assert states(ann) == [], "gone and back within a moment"
     two_places.empty_store()
     two_places.clock.advance(RECHECK_S)
     await recheck(two_places, ann)
@@ -291,6 +314,9 @@ async def test_a_change_costs_as_many_sends_as_there_are_subscribers(
         told = {"jsonrpc": "2.0", "method": "presence.changed", "params": {"states": {"bob": "OFFLINE"}}}
         assert all(sink.messages() == [told] for _, sink in sinks)
         assert [states(other) for other in others] == [[]] * 5
+        lifetime.hints.layers[1].hand_over(lifetime.hints.sent[0])
+        await lifetime.news()
+        assert len(reads[1].asked) == 1, "what a process did itself it does not look at again"
         texts = {id(sink.frames[0]) for _, sink in sinks}
         assert len(texts) == 2, "encoded once in each process"
 
