@@ -28,6 +28,11 @@ RATES: Final[Mapping[str, Rate]] = MappingProxyType(
         "member_counts": Rate(1, 1_000),
         "set_room_attributes": Rate(10, 5_000),
         "get_room_attributes": Rate(10, 5_000),
+        "query_peers": Rate(10, 5_000),
+        "subscribe_peers": Rate(10, 5_000),
+        "list_subscriptions": Rate(10, 5_000),
+        "set_user_attributes": Rate(10, 5_000),
+        "get_user_attributes": Rate(40, 5_000),
         "history": Rate(20, 1_000),
         "read": Rate(200, 1_000),
         "session": Rate(60, 3_000),
@@ -47,6 +52,10 @@ class Sizes:
     attribute_value_bytes: Annotated[int, "an attribute's value, not empty"] = 8 * 1024
     room_attributes_bytes: Annotated[int, "a room's keys and values together"] = 32 * 1024
     room_attributes: Annotated[int, "attributes of a room"] = 32
+    user_attributes_bytes: Annotated[int, "a user's keys and values together"] = 16 * 1024
+    user_attributes: Annotated[int, "attributes of a user"] = 32
+    peers_queried: Annotated[int, "users in one `presence.query`"] = 256
+    peers_subscribed: Annotated[int, "users whose states a connection has subscribed to"] = 512
     history_page: Annotated[int, "entries in one answer of `room.history` or `peer.history`"] = 100
     offline_messages: Annotated[int, "messages kept for a user who is away"] = 200
     peers_messaged: Annotated[int, "receivers of one `peer.send_many`"] = 100
@@ -61,12 +70,17 @@ CEILINGS: Final = Sizes(
     attribute_value_bytes=40 * 1024,
     room_attributes_bytes=40 * 1024,
     room_attributes=1_024,
+    user_attributes_bytes=40 * 1024,
+    user_attributes=1_024,
+    peers_queried=1_024,
+    peers_subscribed=2_048,
     history_page=1_000,
     offline_messages=10_000,
     peers_messaged=1_000,
 )
 """What a project may raise each size to. 40 KiB that escaping makes sixfold still fit into a frame of 256 KiB; a
-session resumes at most 64 streams; the storage has room for keys of 32 characters."""
+session resumes at most 64 streams; the storage has room for keys of 32 characters; 2,048 ids of 64 bytes fit into a
+frame, and so do their states."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,8 @@ import asyncio
 import contextlib
 import logging
 import secrets
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from projects.limits import RATES
@@ -48,6 +49,8 @@ T = TypeVar("T")
 
 LOGIN_TIMEOUT_S: Final = 12.0
 UNREACHABLE_S: Final = 6.0
+LATER_S: Final = 0.25
+"""So much later the presence store, whose clock decides, calls a lost session unreachable as well."""
 FORGET_S: Final = 36.0
 """The store has removed a session by then, whoever did it."""
 ALIVE_S: Final = 3.0
@@ -84,7 +87,8 @@ class _Ended(NamedTuple):
 
 
 class Session:
-    """A logged-in user. `connection` is None while the socket is lost; `gone`: the store was told so."""
+    """A logged-in user. `connection` is None while the socket is lost; `gone`: the store was told so;
+    `unreachable`: a lost one has been so for long enough that others see it."""
 
     __slots__ = (
         "__weakref__",
@@ -105,6 +109,7 @@ class Session:
         "token_ends_ms",
         "token_warned",
         "uid",
+        "unreachable",
         "version",
     )
 
@@ -117,6 +122,7 @@ class Session:
         self.json_uid = encode(uid)
         self.connection: Connection | None = None
         self.gone = False
+        self.unreachable = False
         self.lost_s = 0.0
         self.inbox: Subscription | None = None
         """Its own stream; None only while it logs in."""
@@ -169,6 +175,11 @@ class Sessions:
         when nobody has."""
         self.on_restored: list[Callable[[StreamKey], Awaitable[None]]] = []
         """Called with a stream that a resumed session brought to this process."""
+        self.on_presence: list[Callable[[int, Mapping[str, int]], None]] = []
+        """Called with a project's id and the uids whose state this process has changed in the store, each with the
+        generation of its session that has ended, or 0."""
+        self.on_lost: list[Callable[[Connection], None]] = []
+        """Called with a connection that is closed, at least once."""
 
     def __len__(self) -> int:
         return len(self._sessions)
@@ -199,6 +210,8 @@ class Sessions:
         connection.session = session
         self._hint_previous(outcome)
         self._changed(project.id, outcome.left_rooms, left=uid)
+        ended = outcome.previous if not outcome.resumed else None
+        self._presence_changed(project.id, {uid: ended.generation if ended is not None else 0})
         try:
             await self._open_inbox(session)
             await self._restore_rooms(session, outcome.rooms)
@@ -292,6 +305,8 @@ class Sessions:
         """Removes a session from the store; the caller answers and drops it."""
         rooms = await self._ask(self._presence.remove(session.project.id, session.uid, session.generation))
         self._changed(session.project.id, rooms or (), left=session.uid)
+        if rooms is not None:
+            self._presence_changed(session.project.id, {session.uid: session.generation})
 
     async def evict(self, project: int, uid: str, reason: EvictionReason) -> bool:
         """Ends a uid's session, on whichever node it is; True if there was one. Raises PresenceUnavailable; even then
@@ -350,6 +365,8 @@ class Sessions:
         self.connections.pop(connection, None)
         if not self.connections:
             self.all_lost.set()
+        for listener in self.on_lost:
+            listener(connection)
         self._let_go(connection)
 
     def _let_go(self, connection: Connection) -> None:
@@ -360,6 +377,7 @@ class Sessions:
         session.connection = None
         session.lost_s = self._runtime.loop.time()
         session.gone = True
+        session.unreachable = False
         levels = session.buckets.levels(session.lost_s)
         self._runtime.hub.spawn(self._tell_gone(session, session.generation, 0, levels))
 
@@ -367,6 +385,8 @@ class Sessions:
         current = await self._say_gone(session.project.id, session.uid, generation, silent_ms, levels)
         if current is False and session.generation == generation and session.connection is None:
             self.drop(session, SESSION_LOST)
+        elif current and silent_ms:
+            self._presence_changed(session.project.id, {session.uid: 0})
 
     async def _say_gone(self, project: int, uid: str, generation: int, silent_ms: int, levels: str) -> bool | None:
         """None when the store did not answer: what is missed is repaired when it is back."""
@@ -385,7 +405,9 @@ class Sessions:
             current = await self._presence.set_here(session.project.id, session.uid, generation)
         except PresenceUnavailable:
             return
-        if not current and session.generation == generation:
+        if current:
+            self._presence_changed(session.project.id, {session.uid: 0})
+        elif session.generation == generation:
             self.drop(session, SESSION_LOST)
 
     def tick(self) -> None:
@@ -405,8 +427,12 @@ class Sessions:
         for session in list(self._sessions.values()):
             current = session.connection
             if current is None:
-                if now_s - session.lost_s > FORGET_S:
+                lost_s = now_s - session.lost_s
+                if lost_s > FORGET_S:
                     self.drop(session, SESSION_LOST)
+                elif lost_s >= UNREACHABLE_S + LATER_S and not session.unreachable:
+                    session.unreachable = True
+                    self._presence_changed(session.project.id, {session.uid: 0})
                 continue
             silent_s = now_s - current.seen_s
             if silent_s > FORGET_S:
@@ -456,11 +482,16 @@ class Sessions:
     async def members(self, project: int, stream: str, limit: int) -> list[str]:
         return await self._ask(self._presence.members(project, stream, limit))
 
-    async def states(self, project: int, uids: Sequence[str]) -> list[SessionState | None]:
-        return await self._ask(self._presence.sessions(project, uids))
-
     async def counts(self, project: int, streams: Sequence[str]) -> list[int]:
         return await self._ask(self._presence.counts(project, streams))
+
+    async def states(self, project: int, uids: Sequence[str]) -> list[SessionState | None]:
+        """The state of each uid; None: offline."""
+        return await self._ask(self._presence.sessions(project, uids))
+
+    def _presence_changed(self, project: int, uids: Mapping[str, int]) -> None:
+        for listener in self.on_presence:
+            listener(project, uids)
 
     def _changed(self, project: int, streams: Sequence[str], *, left: str = "") -> None:
         """Tells this process and, by a hint, the others that a stream's members changed; `left`: who has left."""
@@ -537,11 +568,15 @@ class Sessions:
         """Removes sessions that have been away for 30 s, of this node and of dead ones."""
         while True:
             removed = await self._presence.reap(REAP_BATCH)
+            ended: defaultdict[int, dict[str, int]] = defaultdict(dict)
             for gone in removed:
+                ended[gone.project][gone.uid] = gone.generation
                 session = self._sessions.get((gone.project, gone.uid))
                 if session is not None and session.generation <= gone.generation:
                     self.drop(session, SESSION_LOST)
                 self._changed(gone.project, gone.rooms, left=gone.uid)
+            for project, uids in ended.items():
+                self._presence_changed(project, uids)
             if len(removed) < REAP_BATCH:
                 return
 

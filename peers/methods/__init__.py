@@ -1,5 +1,5 @@
-"""The methods of peers (docs/contract.md 2, 4 and 5). Importing the package declares them."""
+"""What users are to each other (docs/contract.md 2, 4, 5 and 7). Importing the package declares the methods."""
 
-from peers.methods import messages
+from peers.methods import attributes, messages, presence
 
-__all__ = ["messages"]
+__all__ = ["attributes", "messages", "presence"]

@@ -108,6 +108,7 @@ class SessionState(msgspec.Struct, frozen=True):
     node: str
     generation: int
     since_ms: int
+    session: str
 
 
 class SessionRecord(msgspec.Struct, frozen=True, kw_only=True):

@@ -190,6 +190,7 @@ class MemoryPresence(PresenceStore):
             session.lease.node,
             session.generation,
             session.since_ms,
+            session.session,
         )
 
     async def renew(self) -> Renewal:

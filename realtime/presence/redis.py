@@ -304,6 +304,6 @@ def _login_outcome(answer: list[Any]) -> LoginOutcome:
 def _session_state(found: list[Any] | None) -> SessionState | None:
     if found is None:
         return None
-    unreachable, node, generation, since_ms = found
+    unreachable, node, generation, since_ms, session = found
     state = PresenceState.UNREACHABLE if unreachable else PresenceState.ONLINE
-    return SessionState(state, node, generation, since_ms)
+    return SessionState(state, node, generation, since_ms, session)

@@ -6,6 +6,7 @@ from typing import Annotated, Final
 
 import msgspec
 
+from messaging.attributes import Operation
 from realtime.calls import Call
 from realtime.errors import LIMIT_EXCEEDED, REVISION_CONFLICT, SIZE_OVERFLOW
 from realtime.ids import MessageId, Name, Seq
@@ -14,7 +15,7 @@ from realtime.registry import event, method
 from rooms.methods.common import STORAGE_ERRORS, AttributeItem, attribute_items, check_room
 from rooms.policy import Action, require
 from rooms.selectors import get_attributes
-from rooms.services.attributes import ATTRIBUTES_CHANGED, AttributesChanged, Operation, change_attributes
+from rooms.services.attributes import ATTRIBUTES_CHANGED, AttributesChanged, change_attributes
 
 MAX_NAMED: Final = 1_024
 """Keys in one call. A room has fewer: what is above its limit is a matter of size, not of the call's form."""

@@ -1,6 +1,5 @@
 """Changes of a room's attributes (docs/contract.md 7): state and entry in one transaction."""
 
-import enum
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,22 +9,14 @@ import msgspec
 from django.db import IntegrityError, transaction
 from django.db.models import F, Q
 
+from messaging.attributes import Operation, apply, check_attributes, check_keys, check_total
 from messaging.selectors import FirstAnswer, find_answer
 from messaging.services import append_entry, ensure_stream
 from projects.limits import Sizes
-from realtime.errors import INVALID_PARAMS, REVISION_CONFLICT, SIZE_OVERFLOW, RpcError
+from realtime.errors import INVALID_PARAMS, REVISION_CONFLICT, RpcError
 from rooms.models import Room, RoomAttribute
 
 ATTRIBUTES_CHANGED: Final = "room.attributes_changed"
-
-
-class Operation(enum.Enum):
-    SET = "set"
-    """Replaces all attributes."""
-    UPDATE = "update"
-    """Adds or replaces the named ones."""
-    DELETE = "delete"
-    CLEAR = "clear"
 
 
 class AttributesChanged(msgspec.Struct):
@@ -96,8 +87,8 @@ def _change(
     if revision is not None and revision != row.revision:
         raise RpcError(REVISION_CONFLICT, revision=row.revision)
     before = dict(RoomAttribute.objects.filter(room=row).values_list("key", "value"))
-    after = _apply(operation, before, attributes, keys)
-    _check_total(after, sizes)
+    after = apply(operation, before, attributes, keys)
+    check_total(after, most=sizes.room_attributes, most_bytes=sizes.room_attributes_bytes)
     changed = dict(attributes) if operation in (Operation.SET, Operation.UPDATE) else {}
     deleted = sorted(set(before) - set(after))
     RoomAttribute.objects.filter(room=row, key__in=deleted).delete()
@@ -132,46 +123,6 @@ def _first_answer(first: FirstAnswer) -> Changed:
     if first.event != ATTRIBUTES_CHANGED:
         raise RpcError(INVALID_PARAMS, "message_id was used for something else in this room.")
     return Changed(first.seq, msgspec.json.decode(first.body, type=AttributesChanged).revision)
-
-
-def _apply(
-    operation: Operation, before: Mapping[str, str], attributes: Mapping[str, str], keys: Collection[str]
-) -> dict[str, str]:
-    match operation:
-        case Operation.SET:
-            return dict(attributes)
-        case Operation.UPDATE:
-            return {**before, **attributes}
-        case Operation.DELETE:
-            return {key: value for key, value in before.items() if key not in keys}
-        case Operation.CLEAR:
-            return {}
-
-
-def check_attributes(attributes: Mapping[str, str], sizes: Sizes) -> None:
-    """Raises RpcError for a key or value that no room may have."""
-    check_keys(attributes, sizes)
-    for key, value in attributes.items():
-        if not value:
-            raise RpcError(INVALID_PARAMS, f"The value of {key!r} is empty.")
-        if len(value.encode()) > sizes.attribute_value_bytes:
-            raise RpcError(SIZE_OVERFLOW, f"The value of {key!r} is over {sizes.attribute_value_bytes} bytes.")
-
-
-def check_keys(keys: Collection[str], sizes: Sizes) -> None:
-    for key in keys:
-        if not key or not key.isprintable() or key.isspace():
-            raise RpcError(INVALID_PARAMS, "A key has visible characters only.")
-        if len(key.encode()) > sizes.attribute_key_bytes:
-            raise RpcError(SIZE_OVERFLOW, f"A key is over {sizes.attribute_key_bytes} bytes.")
-
-
-def _check_total(attributes: Mapping[str, str], sizes: Sizes) -> None:
-    if len(attributes) > sizes.room_attributes:
-        raise RpcError(SIZE_OVERFLOW, f"A room has at most {sizes.room_attributes} attributes.")
-    total = sum(len(key.encode()) + len(value.encode()) for key, value in attributes.items())
-    if total > sizes.room_attributes_bytes:
-        raise RpcError(SIZE_OVERFLOW, f"A room's attributes have at most {sizes.room_attributes_bytes} bytes.")
 
 
 def mark_empty(*, room_id: int, presence_epoch: str, now: datetime) -> None:

@@ -33,10 +33,12 @@ class Look(NamedTuple):
 @dataclass
 class Story:
     """What was seen, each with its seconds since the blow. `looks`: changes of each uid; `left`: of whom the
-    witness was told that they left; `wrong`: discrepancies with the database at the end."""
+    witness was told that they left; `told`: which changes of each uid's state it was told of; `wrong`: discrepancies
+    with the database at the end."""
 
     looks: dict[str, list[Look]] = field(default_factory=dict)
     left: list[tuple[float, str]] = field(default_factory=list)
+    told: dict[str, list[tuple[float, str]]] = field(default_factory=dict)
     resumed: dict[str, int] = field(default_factory=dict)
     wrong: list[str] = field(default_factory=list)
 
@@ -82,7 +84,9 @@ class Stage:
     @contextlib.asynccontextmanager
     async def watched(self, story: Story, witness: ResumingClient, uids: Sequence[str]) -> AsyncIterator[float]:
         """Its beginning is the blow: what happens inside is written into the story. Meanwhile the witness says
-        something every half second."""
+        something every half second, and is subscribed to the states of the uids."""
+        story.told = {uid: [] for uid in uids}
+        await witness.call("presence.subscribe", uids=list(uids))
         blow_s = time.monotonic()
         told = len(witness.pushes)
         tasks = [asyncio.create_task(self._watch(story, uids, blow_s)), asyncio.create_task(_chat(witness))]
@@ -99,6 +103,10 @@ class Stage:
                 for at_s, method, params in witness.pushes[told:]
                 if method == "room.left"
             ]
+            for at_s, method, params in witness.pushes[told:]:
+                if method == "presence.changed":
+                    for uid, state in params["states"].items():
+                        story.told[uid].append((round(at_s - blow_s, 2), state))
 
     async def _watch(self, story: Story, uids: Sequence[str], blow_s: float) -> None:
         presence = RedisPresence(self.redis.url)

@@ -12,7 +12,7 @@ from typing import Final
 
 import pytest
 
-from tests.chaos.stories import OFFLINE, ROOM, Stage, Story
+from tests.chaos.stories import LOOK_S, OFFLINE, ROOM, Stage, Story
 from tests.support.client import Client, connect
 from tests.support.ledger import discrepancies, read_log
 from tests.support.resuming import ResumingClient
@@ -22,6 +22,8 @@ WATCHED_S: Final = 38.0
 FROZEN_S: Final = 20.0
 TOLD_S: Final = 1.0
 """From a removal to the notice of it."""
+RECHECKED_S: Final = 5.0
+"""From a change that nobody could hint at to the notice of it: each watched uid is read again every 3 s."""
 
 GONE: Final = ("gone-1", "gone-2", "gone-3")
 BACK: Final = {"back-after-5": 5.0, "back-after-16": 16.0, "back-after-27": 27.0}
@@ -131,6 +133,25 @@ def test_users_of_a_killed_process_are_removed_between_30_and_35_s(stories: tupl
     told = {uid: at_s for at_s, uid in story.left}
     assert sorted(uid for _, uid in story.left) == sorted(GONE)
     assert all(30.0 <= at_s <= 35.0 + TOLD_S for at_s in told.values())
+
+
+def test_subscribers_are_told_each_state_of_users_of_a_killed_process(stories: tuple[Story, Story]) -> None:
+    story, _ = stories
+    for uid in GONE:
+        seen = story.looks[uid][1:]
+        assert [state for _, state in story.told[uid]] == [look.state for look in seen]
+        for (at_s, state), look in zip(story.told[uid], seen, strict=True):
+            assert look.before_s - LOOK_S <= at_s <= look.at_s + RECHECKED_S, f"{uid} {state}"
+
+
+def test_subscribers_are_told_who_is_back(stories: tuple[Story, Story]) -> None:
+    """Who was missed so shortly that nobody looked, was not missed."""
+    killed, frozen = stories
+    for story, uids in ((killed, BACK), (frozen, STUCK)):
+        for uid in uids:
+            told = [state for _, state in story.told[uid]]
+            assert told == ["UNREACHABLE", "ONLINE"] or (not told and uid != "back-after-27"), uid
+            assert not told or story.states(uid) == ["ONLINE", *told]
 
 
 def test_who_comes_back_to_another_process_was_not_missed(stories: tuple[Story, Story]) -> None:

@@ -5,8 +5,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.rooms.conftest import enter, lifetime, two_places
+
 if TYPE_CHECKING:
     from tests.peers.post import Post
+
+__all__ = ["enter", "lifetime", "post", "two_places"]
 
 
 @pytest.fixture(params=[0, 1], ids=["same process", "other process"])

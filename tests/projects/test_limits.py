@@ -31,6 +31,11 @@ CONTRACT_RATES = {
     "member_counts": Rate(1, 1_000),
     "set_room_attributes": Rate(10, 5_000),
     "get_room_attributes": Rate(10, 5_000),
+    "query_peers": Rate(10, 5_000),
+    "subscribe_peers": Rate(10, 5_000),
+    "list_subscriptions": Rate(10, 5_000),
+    "set_user_attributes": Rate(10, 5_000),
+    "get_user_attributes": Rate(40, 5_000),
 }
 
 
@@ -44,6 +49,10 @@ def test_the_sizes_are_those_of_the_contract() -> None:
         attribute_value_bytes=8 * 1024,
         room_attributes_bytes=32 * 1024,
         room_attributes=32,
+        user_attributes_bytes=16 * 1024,
+        user_attributes=32,
+        peers_queried=256,
+        peers_subscribed=512,
         history_page=100,
     )
 
@@ -96,8 +105,15 @@ def test_each_size_may_be_raised_to_its_ceiling_and_no_further(name: str) -> Non
 
 def test_what_fits_a_raised_limit_fits_the_frames_and_the_storage() -> None:
     envelope = 8 * 1024
-    for size in (CEILINGS.message_bytes, CEILINGS.room_attributes_bytes, CEILINGS.attribute_value_bytes):
+    for size in (
+        CEILINGS.message_bytes,
+        CEILINGS.room_attributes_bytes,
+        CEILINGS.user_attributes_bytes,
+        CEILINGS.attribute_value_bytes,
+    ):
         assert size * ESCAPED + envelope <= MAX_FRAME_BYTES
+    for count in (CEILINGS.peers_queried, CEILINGS.peers_subscribed):
+        assert count * len(f'"{"x" * 64}":"UNREACHABLE",') + envelope <= MAX_FRAME_BYTES
     assert CEILINGS.rooms_per_session <= MAX_CURSORS
     assert CEILINGS.room_attributes <= MAX_NAMED
     assert CEILINGS.attribute_key_bytes <= (RoomAttribute._meta.get_field("key").max_length or 0)

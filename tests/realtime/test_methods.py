@@ -95,6 +95,15 @@ EXAMPLES: Final[dict[str, Json]] = {
         "historical": True,
     },
     "peer.history": {"peer": "bob", "before": 9, "after": 0, "limit": 10, "order": "asc"},
+    "presence.query": {"uids": ["ann", "bob"]},
+    "presence.subscribe": {"uids": ["ann", "bob"]},
+    "presence.unsubscribe": {"uids": ["ann", "bob"]},
+    "presence.subscriptions": {},
+    "user.get_attributes": {"uid": "ann", "keys": ["a"]},
+    "user.set_attributes": {"attributes": {"a": "1"}},
+    "user.update_attributes": {"attributes": {"a": "1"}},
+    "user.delete_attributes": {"keys": ["a"]},
+    "user.clear_attributes": {},
 }
 """Params of each method, with every field it has."""
 

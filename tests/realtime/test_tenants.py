@@ -18,7 +18,8 @@ TEXT = {"type": "TEXT", "text": "theirs"}
 @dataclass
 class World:
     """`theirs` and `other` are ann and bob of one project, in "math", where ann has sent "m1" and set attributes
-    as "m2". `ours` is ann of another project, logged in and nowhere."""
+    as "m2". Both have attributes of their own, and ann has subscribed to bob and cal. `ours` is ann of another
+    project, logged in and nowhere."""
 
     lifetime: Lifetime
     app: str
@@ -36,6 +37,9 @@ class World:
             "history": await self.theirs.call("room.history", room="math"),
             "attributes": await self.theirs.call("room.get_attributes", room="math"),
             "stream": await self.theirs.call("stream.read", stream="room:math", after=0),
+            "states": await self.theirs.call("presence.query", uids=["ann", "bob", "cal"]),
+            "subscriptions": await self.theirs.call("presence.subscriptions"),
+            "users": [await self.theirs.call("user.get_attributes", uid=uid) for uid in ("ann", "bob")],
         }
 
     async def told_theirs(self) -> list[Any]:
@@ -60,6 +64,9 @@ async def world(make_project: Callable[..., Project], request: pytest.FixtureReq
             await client.call("room.join", room="math")
         await theirs.call("room.send", room="math", message_id="m1", message=TEXT)
         await theirs.call("room.set_attributes", room="math", message_id="m2", attributes={"theirs": "1"})
+        await theirs.call("presence.subscribe", uids=["bob", "cal"])
+        for client in (theirs, other):
+            await client.call("user.set_attributes", attributes={"theirs": "1"})
         epoch = (await theirs.call("stream.read", stream="room:math", after=0))["epoch"]
         ours = lifetime.open_client(request.param)
         await ours.login(here.app_id, "ann")
@@ -242,6 +249,70 @@ async def peer_history(world: World) -> None:
     assert await world.ours.call("peer.history", peer="bob") == {"messages": [], "more": False}
 
 
+@isolates("presence.query")
+async def query(world: World) -> None:
+    found = await world.ours.call("presence.query", uids=["ann", "bob"])
+    assert found["states"] == {"ann": "ONLINE", "bob": "OFFLINE"}
+
+
+@isolates("presence.subscribe")
+async def subscribe(world: World) -> None:
+    """A user of ours comes and goes whom theirs watch under the same id."""
+    found = await world.ours.call("presence.subscribe", uids=["bob", "cal"])
+    assert found["states"] == {"bob": "OFFLINE", "cal": "OFFLINE"}
+    cal = world.lifetime.open_client(world.place)
+    await cal.login(world.app, "cal")
+    await world.lifetime.news(world.ours)
+    assert await world.ours.expect("presence.changed") == {"states": {"cal": "ONLINE"}}
+    await cal.call("session.logout")
+    await world.lifetime.news(world.ours)
+    assert await world.ours.expect("presence.changed") == {"states": {"cal": "OFFLINE"}}
+
+
+@isolates("presence.unsubscribe")
+async def unsubscribe(world: World) -> None:
+    await world.ours.call("presence.subscribe", uids=["bob", "dan"])
+    await world.ours.call("presence.unsubscribe", uids=["bob"])
+    assert await world.ours.call("presence.subscriptions") == {"uids": ["dan"]}
+
+
+@isolates("presence.subscriptions")
+async def subscriptions(world: World) -> None:
+    assert await world.ours.call("presence.subscriptions") == {"uids": []}
+
+
+@isolates("user.get_attributes")
+async def get_user_attributes(world: World) -> None:
+    assert await world.ours.call("user.get_attributes", uid="ann") == {"attributes": {}}
+    assert await refusal(world.ours, "user.get_attributes", uid="bob") == "user_not_found"
+
+
+@isolates("user.set_attributes")
+async def set_user_attributes(world: World) -> None:
+    await changes_user(world, "user.set_attributes", attributes={"ours": "1"})
+
+
+@isolates("user.update_attributes")
+async def update_user_attributes(world: World) -> None:
+    await changes_user(world, "user.update_attributes", attributes={"ours": "1"})
+
+
+@isolates("user.delete_attributes")
+async def delete_user_attributes(world: World) -> None:
+    await changes_user(world, "user.delete_attributes", keys=["theirs"])
+
+
+@isolates("user.clear_attributes")
+async def clear_user_attributes(world: World) -> None:
+    await changes_user(world, "user.clear_attributes")
+
+
+async def changes_user(world: World, method: str, **params: Any) -> None:
+    await world.ours.call(method, **params)
+    found = await world.ours.call("user.get_attributes", uid="ann")
+    assert found == {"attributes": params.get("attributes", {})}
+
+
 def test_every_method_has_an_isolation_case() -> None:
     assert set(CASES) == set(METHODS)
 
@@ -256,11 +327,15 @@ async def test_projects_do_not_see_each_other(world: World, method: str) -> None
     assert before["members"] == {"members": ["ann", "bob"], "total": 2}
     assert [entry["body"] for entry in before["history"]["entries"]] == [TEXT]
     assert list(before["attributes"]["attributes"]) == ["theirs"]
+    assert before["states"]["states"] == {"ann": "ONLINE", "bob": "ONLINE", "cal": "OFFLINE"}
+    assert before["subscriptions"] == {"uids": ["bob", "cal"]}
+    assert before["users"] == [{"attributes": {"theirs": "1"}}] * 2
 
 
 async def test_what_one_project_does_is_not_told_to_the_other(world: World) -> None:
     """The other way round: with both in the room, what theirs do is heard by theirs alone."""
     await world.ours.call("room.join", room="math")
+    await world.ours.call("presence.subscribe", uids=["ann", "bob"])
     await world.told_theirs()
     while not world.ours.pushes.empty():
         world.ours.pushes.get_nowait()

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from messaging.attributes import Operation
 from projects.limits import DEFAULT_LIMITS
 from projects.models import Project
 from realtime.runtime import Runtime
-from rooms.services.attributes import Changed, Operation, change_attributes
+from rooms.services.attributes import Changed, change_attributes
 from tests.support.client import CallFailed, Client
 from tests.support.clock import Lifetime
 from tests.support.runtimes import clients, runtimes

@@ -58,6 +58,22 @@ async def peers_messaged(client: Client, size: int) -> None:
     await client.call("peer.send_many", peers=peers, message_id=f"m{size}", message=message)
 
 
+async def user_attributes_bytes(client: Client, size: int) -> None:
+    await client.call("user.set_attributes", attributes={"k": "v" * (size - 1)})
+
+
+async def user_attributes(client: Client, size: int) -> None:
+    await client.call("user.set_attributes", attributes={str(number): "v" for number in range(size)})
+
+
+async def peers_queried(client: Client, size: int) -> None:
+    await client.call("presence.query", uids=[f"u{number}" for number in range(size)])
+
+
+async def peers_subscribed(client: Client, size: int) -> None:
+    await client.call("presence.subscribe", uids=[f"u{number}" for number in range(size)])
+
+
 REFUSED: dict[str, tuple[Try, str]] = {
     "message_bytes": (message_bytes, "size_overflow"),
     "rooms_per_session": (rooms_per_session, "limit_exceeded"),
@@ -67,6 +83,10 @@ REFUSED: dict[str, tuple[Try, str]] = {
     "room_attributes_bytes": (room_attributes_bytes, "size_overflow"),
     "room_attributes": (room_attributes, "size_overflow"),
     "peers_messaged": (peers_messaged, "limit_exceeded"),
+    "user_attributes_bytes": (user_attributes_bytes, "size_overflow"),
+    "user_attributes": (user_attributes, "size_overflow"),
+    "peers_queried": (peers_queried, "limit_exceeded"),
+    "peers_subscribed": (peers_subscribed, "limit_exceeded"),
 }
 CUT = {"listed_members", "history_page", "offline_messages"}
 """What is over these is not refused: the answer holds that many."""

@@ -30,6 +30,10 @@ def deleted() -> dict[str, Any]:
     return {"room": "math", "message_id": f"m{next(_serial)}", "keys": ["a"]}
 
 
+def bob() -> dict[str, Any]:
+    return {"uids": ["bob"]}
+
+
 def math() -> dict[str, Any]:
     return {"room": "math"}
 
@@ -55,6 +59,19 @@ CASES = [
         ],
     ),
     Case("get_room_attributes", [("room.get_attributes", math)]),
+    Case("query_peers", [("presence.query", bob)]),
+    Case("subscribe_peers", [("presence.subscribe", bob), ("presence.unsubscribe", bob)]),
+    Case("list_subscriptions", [("presence.subscriptions", dict)]),
+    Case(
+        "set_user_attributes",
+        [
+            ("user.set_attributes", lambda: {"attributes": {"a": "1"}}),
+            ("user.update_attributes", lambda: {"attributes": {"a": "1"}}),
+            ("user.delete_attributes", lambda: {"keys": ["a"]}),
+            ("user.clear_attributes", dict),
+        ],
+    ),
+    Case("get_user_attributes", [("user.get_attributes", lambda: {"uid": "bob"})]),
     Case("history", [("room.history", math)]),
     Case("read", [("stream.read", lambda: {"stream": "room:math", "after": 0})]),
     Case("session", [("room.leave", lambda: {"room": "nowhere"})]),

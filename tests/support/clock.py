@@ -72,9 +72,12 @@ class Clock:
 class Lifetime:
     """Runtimes that go by one clock, their clients, and the heartbeats of both sides while time passes."""
 
-    def __init__(self, runtimes: Sequence[Runtime], clock: Clock, empty_store: Callable[[], None]) -> None:
+    def __init__(
+        self, runtimes: Sequence[Runtime], clock: Clock, hints: Hints, empty_store: Callable[[], None]
+    ) -> None:
         self.runtimes = runtimes
         self.clock = clock
+        self.hints = hints
         self.empty_store = empty_store
         """Makes the presence store forget everything, as a restart of Redis does."""
         self.clients: list[Client] = []
@@ -164,7 +167,7 @@ async def clocked_runtimes(count: int = 1, *, settled: bool = True) -> AsyncIter
             await runtime.start()
             stack.push_async_callback(runtime.stop)
             runtimes.append(runtime)
-        lifetime = Lifetime(runtimes, clock, empty_store)
+        lifetime = Lifetime(runtimes, clock, hints, empty_store)
         if settled:
             await lifetime.pass_time(31)
         try:

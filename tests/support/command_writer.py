@@ -12,10 +12,11 @@ import django
 def main(project_id: int, room: str, name: str, count: int) -> None:
     from django.db import transaction
 
+    from messaging.attributes import Operation
     from messaging.services import append_entry, ensure_stream
     from projects.limits import DEFAULT_LIMITS
     from rooms.models import stream_name
-    from rooms.services.attributes import Operation, change_attributes
+    from rooms.services.attributes import change_attributes
 
     for number in range(count):
         now = datetime.now(UTC)

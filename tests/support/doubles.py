@@ -35,6 +35,8 @@ class Hints:
     def __init__(self) -> None:
         self.mode = "deliver"
         """Or "drop", or "keep": then `kept` has them, to be delivered by hand."""
+        self.lost: set[str] = set()
+        """Kinds of messages that arrive nowhere, whatever the mode."""
         self.kept: list[tuple[HintLayer, Message]] = []
         self.sent: list[Message] = []
         """Every message of any kind, once."""
@@ -84,6 +86,8 @@ class HintLayer:
         message = json.loads(json.dumps(message))
         hints = self._hints
         hints.sent.append(message)
+        if message["kind"] in hints.lost:
+            return
         for layer in hints.layers:
             if group not in layer.groups:
                 continue

@@ -255,7 +255,7 @@ class ResumingClient:
         if method == "stream.reset":
             self.ledger.breach(f"{params['stream']} was reset")
             return
-        room = self.rooms.get(params["room"])
+        room = self.rooms.get(params.get("room", ""))
         if room is None:
             return
         if method == "room.joined":

@@ -1,4 +1,4 @@
-"""What a client was told of a room's members."""
+"""What a client was told of a room's members, and of the states of others."""
 
 from tests.support.client import Client
 
@@ -20,3 +20,14 @@ def notices(client: Client) -> list[str]:
 def people(client: Client) -> list[str]:
     """The same without the counts."""
     return [told for told in notices(client) if not told.startswith("counted")]
+
+
+def states(client: Client) -> list[str]:
+    """What it was told of the states it has subscribed to, as in "bob OFFLINE"; taken from the client."""
+    told = []
+    while not client.pushes.empty():
+        push = client.pushes.get_nowait()
+        assert isinstance(push, dict), push
+        if push["method"] == "presence.changed":
+            told += [f"{uid} {state}" for uid, state in push["params"]["states"].items()]
+    return told

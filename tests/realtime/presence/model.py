@@ -172,7 +172,7 @@ class Model:
             return None
         absent = session.gone_ms is not None and self.now_ms - session.gone_ms >= self.timing.unreachable_ms
         state = PresenceState.UNREACHABLE if absent or not self.is_live(session.lease) else PresenceState.ONLINE
-        return SessionState(state, session.lease.node, session.generation, session.since_ms)
+        return SessionState(state, session.lease.node, session.generation, session.since_ms, session.session)
 
     def renew(self, node: str) -> tuple[bool, set[Eviction]]:
         lost = not self.is_live(self.leases[node])

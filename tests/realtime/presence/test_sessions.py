@@ -256,6 +256,26 @@ async def test_states_are_answered_in_the_order_of_the_question(presence: Harnes
     assert (states[-1].node, states[-1].generation, states[-1].since_ms) == ("a", generation, START_MS)
 
 
+async def test_a_state_names_the_session_that_is_current(presence: Harness) -> None:
+    a, b = await presence.node("a"), await presence.node("b")
+
+    async def current() -> str | None:
+        (state,) = await a.sessions(1, ["ann"])
+        return None if state is None else state.session
+
+    assert await current() is None
+    await log_in(a, "ann", session="s1")
+    assert await current() == "s1"
+    presence.advance(1_000)
+    assert (await b.login(1, "ann", "s1", "s2")).resumed
+    assert await current() == "s1"
+    presence.advance(1_000)
+    generation = (await b.login(1, "ann", None, "s3")).generation
+    assert await current() == "s3"
+    await b.remove(1, "ann", generation)
+    assert await current() is None
+
+
 async def test_a_store_that_is_closed_says_so(presence: Harness) -> None:
     node = await presence.node("a")
     await node.close()

@@ -1,4 +1,4 @@
-"""Worked frames of what users are to each other."""
+"""Worked frames of peer messages."""
 
 from typing import Final
 
