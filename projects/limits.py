@@ -1,4 +1,4 @@
-"""Every rate and size of the contract in one table (docs/contract.md 2, 3, 4 and 7).
+"""Every rate and size of the contract in one table (docs/contract.md 2, 3, 4, 7 and 8).
 
 These are a project's defaults. A project overrides single ones by name in `Project.limits`.
 """
@@ -30,6 +30,7 @@ RATES: Final[Mapping[str, Rate]] = MappingProxyType(
         "history": Rate(20, 1_000),
         "read": Rate(200, 1_000),
         "session": Rate(60, 3_000),
+        "invitation": Rate(20, 5_000),
     }
 )
 
@@ -47,6 +48,8 @@ class Sizes:
     room_attributes_bytes: Annotated[int, "a room's keys and values together"] = 32 * 1024
     room_attributes: Annotated[int, "attributes of a room"] = 32
     history_page: Annotated[int, "entries in one answer of `room.history`"] = 100
+    invitation_bytes: Annotated[int, "an invitation's content, or its response"] = 8 * 1024
+    open_invitations: Annotated[int, "invitations that a caller has sent and that have not ended"] = 64
 
 
 CEILINGS: Final = Sizes(
@@ -59,9 +62,12 @@ CEILINGS: Final = Sizes(
     room_attributes_bytes=40 * 1024,
     room_attributes=1_024,
     history_page=1_000,
+    invitation_bytes=16 * 1024,
+    open_invitations=1_024,
 )
-"""What a project may raise each size to. 40 KiB that escaping makes sixfold still fit into a frame of 256 KiB; a
-session resumes at most 64 streams; the storage has room for keys of 32 characters."""
+"""What a project may raise each size to. 40 KiB that escaping makes sixfold still fit into a frame of 256 KiB, and so
+do an invitation's content and response together; a session resumes at most 64 streams; the storage has room for keys
+of 32 characters."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,10 @@ OVERLOADED: Final = ErrorKind(14, "overloaded", "The server has too much to do."
 JOIN_SAME_ROOM_TOO_OFTEN: Final = ErrorKind(
     15, "join_same_room_too_often", "This room was joined too often just now.", retryable=True
 )
+INVITATION_NOT_FOUND: Final = ErrorKind(30, "invitation_not_found", "There is no such invitation to or from you.")
+INVITATION_ENDED: Final = ErrorKind(
+    31, "invitation_ended", "The invitation has ended otherwise; `state`, `reason` and `step` tell how."
+)
 
 ERRORS: Final = tuple(value for value in list(globals().values()) if isinstance(value, ErrorKind))
 

@@ -108,6 +108,9 @@ class Sessions:
         when nobody has."""
         self.on_restored: list[Callable[[StreamKey], Awaitable[None]]] = []
         """Called with a stream that a resumed session brought to this process."""
+        self.on_gone: list[Callable[[int, str], None]] = []
+        """Called with a project's id and a uid one of whose sessions has ended for good: by logout, by removal, by
+        another login. As with every hint, one may be lost; the presence store has the truth."""
 
     def __len__(self) -> int:
         return len(self._sessions)
@@ -135,6 +138,8 @@ class Sessions:
         connection.session = session
         self._hint_previous(outcome)
         self._changed(project.id, outcome.left_rooms, left=uid)
+        if outcome.previous is not None and not outcome.resumed:
+            self._tell_ended(project.id, uid)
         try:
             await self._restore_rooms(session, outcome.rooms)
         except RpcError:
@@ -220,6 +225,8 @@ class Sessions:
         """Removes a session from the store; the caller answers and drops it."""
         rooms = await self._ask(self._presence.remove(session.project.id, session.uid, session.generation))
         self._changed(session.project.id, rooms or (), left=session.uid)
+        if rooms is not None:
+            self._tell_ended(session.project.id, session.uid)
 
     def drop(self, session: Session, code: CloseCode) -> None:
         """Forgets a session here and closes its connection. The store is not told."""
@@ -412,8 +419,13 @@ class Sessions:
                 if session is not None and session.generation <= gone.generation:
                     self.drop(session, SESSION_LOST)
                 self._changed(gone.project, gone.rooms, left=gone.uid)
+                self._tell_ended(gone.project, gone.uid)
             if len(removed) < REAP_BATCH:
                 return
+
+    def _tell_ended(self, project: int, uid: str) -> None:
+        for listener in self.on_gone:
+            listener(project, uid)
 
     async def _ask(self, answer: Awaitable[T]) -> T:
         try:

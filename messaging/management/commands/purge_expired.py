@@ -1,12 +1,12 @@
 from argparse import ArgumentParser
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import Any, Final
 
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from messaging.models import Entry
-from messaging.services import purge_entries
+from messaging.retention import kinds
 from projects.models import Project
 
 REPORT_EVERY: Final = 100_000
@@ -14,7 +14,7 @@ REPORT_EVERY: Final = 100_000
 
 class Command(BaseCommand):
     help = (
-        "Deletes the messages and other entries that are older than their project's retention_days. "
+        "Deletes the messages, invitations and other entries that are older than their project's retention_days. "
         "Works in short transactions beside a running service; safe to repeat and to break off. For a daily timer."
     )
 
@@ -33,7 +33,7 @@ class Command(BaseCommand):
         for one in projects:
             before = now - timedelta(days=one.retention_days)
             if dry_run:
-                expired = Entry.objects.filter(stream__project=one, created_at__lt=before).count()
+                expired = sum(kept.count(one.pk, before) for kept in kinds())
                 verb = "would delete"
             else:
                 expired = self._purge(one, before)
@@ -46,7 +46,7 @@ class Command(BaseCommand):
 
     def _purge(self, project: Project, before: datetime) -> int:
         deleted = reported = 0
-        for step in purge_entries(project_id=project.pk, before=before):
+        for step in chain.from_iterable(kept.purge(project_id=project.pk, before=before) for kept in kinds()):
             deleted += step
             if deleted - reported >= REPORT_EVERY:
                 reported = deleted
