@@ -7,7 +7,7 @@ import msgspec
 
 from invitations.selectors import InvitationView, open_invitations
 from invitations.services import INVITATION_CHANGED, Decision, act_on, send
-from invitations.transitions import Act, Refusal, State
+from invitations.transitions import Act, InvitationState, Refusal
 from realtime.calls import Call
 from realtime.errors import (
     INVALID_PARAMS,
@@ -50,21 +50,21 @@ class InvitationChangedEntry(EntryPush):
 event(INVITATION_CHANGED, InvitationChangedEntry)
 
 
-class Answer(msgspec.Struct):
+class InvitationAnswer(msgspec.Struct):
     """What the invitation is after the call; `reason`: why it failed. The entry with this `step` is in the inbox."""
 
-    state: State
+    state: InvitationState
     reason: str
     step: int
     ts: int
 
 
-def _answer(decision: Decision) -> Answer:
+def _answer(decision: Decision) -> InvitationAnswer:
     """Raises RpcError `invitation_ended` for what came after the end."""
     found = decision.invitation
     if decision.refusal not in (None, Refusal.REPEATED):
         raise RpcError(INVITATION_ENDED, state=found.state.value, reason=found.reason, step=found.step)
-    return Answer(found.state, found.reason, found.step, found.ts)
+    return InvitationAnswer(found.state, found.reason, found.step, found.ts)
 
 
 def _now(call: Call) -> datetime:
@@ -83,11 +83,11 @@ class SendParams(msgspec.Struct, forbid_unknown_fields=True):
 @method(
     "invitation.send",
     params=SendParams,
-    result=Answer,
+    result=InvitationAnswer,
     rate="invitation",
     errors=(SIZE_OVERFLOW, LIMIT_EXCEEDED, *STORAGE_ERRORS),
 )
-async def send_invitation(call: Call, params: SendParams) -> Answer:
+async def send_invitation(call: Call, params: SendParams) -> InvitationAnswer:
     """Invites another user. Without a session of theirs it fails at once; else it waits 30 s for their client to
     confirm and 60 s in all for an answer. The same id again is answered with what has become of it."""
     session = call.logged_in()
@@ -141,7 +141,7 @@ class CancelParams(msgspec.Struct, forbid_unknown_fields=True):
     content: Text | None = None
 
 
-async def _act(call: Call, caller: str, invitation: str, act: Act, text: str | None = None) -> Answer:
+async def _act(call: Call, caller: str, invitation: str, act: Act, text: str | None = None) -> InvitationAnswer:
     session = call.logged_in()
     decision = await call.runtime.bridge.write(
         act_on,
@@ -158,27 +158,45 @@ async def _act(call: Call, caller: str, invitation: str, act: Act, text: str | N
     return _answer(decision)
 
 
-@method("invitation.confirm", params=CalleeParams, result=Answer, rate="invitation", errors=ACT_ERRORS)
-async def confirm(call: Call, params: CalleeParams) -> Answer:
+@method("invitation.confirm", params=CalleeParams, result=InvitationAnswer, rate="invitation", errors=ACT_ERRORS)
+async def confirm(call: Call, params: CalleeParams) -> InvitationAnswer:
     """The callee's client has the invitation and shows it."""
     return await _act(call, params.caller, params.invitation, Act.CONFIRM)
 
 
-@method("invitation.accept", params=AnswerParams, result=Answer, rate="invitation", errors=(SIZE_OVERFLOW, *ACT_ERRORS))
-async def accept(call: Call, params: AnswerParams) -> Answer:
+@method(
+    "invitation.accept",
+    params=AnswerParams,
+    result=InvitationAnswer,
+    rate="invitation",
+    errors=(SIZE_OVERFLOW, *ACT_ERRORS),
+)
+async def accept(call: Call, params: AnswerParams) -> InvitationAnswer:
     """The callee accepts. Of all that comes to one invitation at the same moment only the first happens; the
     others are told what it was."""
     return await _act(call, params.caller, params.invitation, Act.ACCEPT, params.response)
 
 
-@method("invitation.refuse", params=AnswerParams, result=Answer, rate="invitation", errors=(SIZE_OVERFLOW, *ACT_ERRORS))
-async def refuse(call: Call, params: AnswerParams) -> Answer:
+@method(
+    "invitation.refuse",
+    params=AnswerParams,
+    result=InvitationAnswer,
+    rate="invitation",
+    errors=(SIZE_OVERFLOW, *ACT_ERRORS),
+)
+async def refuse(call: Call, params: AnswerParams) -> InvitationAnswer:
     """The callee refuses; as with accepting, what comes after the end is told how it ended."""
     return await _act(call, params.caller, params.invitation, Act.REFUSE, params.response)
 
 
-@method("invitation.cancel", params=CancelParams, result=Answer, rate="invitation", errors=(SIZE_OVERFLOW, *ACT_ERRORS))
-async def cancel(call: Call, params: CancelParams) -> Answer:
+@method(
+    "invitation.cancel",
+    params=CancelParams,
+    result=InvitationAnswer,
+    rate="invitation",
+    errors=(SIZE_OVERFLOW, *ACT_ERRORS),
+)
+async def cancel(call: Call, params: CancelParams) -> InvitationAnswer:
     """The caller takes the invitation back."""
     return await _act(call, call.logged_in().uid, params.invitation, Act.CANCEL, params.content)
 

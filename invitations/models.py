@@ -6,7 +6,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Length
 from django.db.models.lookups import LessThanOrEqual
 
-from invitations.transitions import Reason, State
+from invitations.transitions import InvitationState, Reason
 from projects.limits import CEILINGS
 from projects.models import Project
 from rooms.models import JsonStringField
@@ -36,7 +36,7 @@ class Invitation(models.Model):
     channel = models.CharField(max_length=64, blank=True)
     content = JsonStringField(blank=True)
     response = JsonStringField(blank=True)
-    state = models.CharField(max_length=16, choices=[(state.value, state.value) for state in State])
+    state = models.CharField(max_length=16, choices=[(state.value, state.value) for state in InvitationState])
     caller_reason = models.CharField(max_length=32, blank=True, choices=_REASONS)
     callee_reason = models.CharField(max_length=32, blank=True, choices=_REASONS)
     step = models.PositiveSmallIntegerField()

@@ -10,7 +10,7 @@ import msgspec
 from django.db.models import Q
 
 from invitations.models import Invitation
-from invitations.transitions import Party, State
+from invitations.transitions import InvitationState, Party
 from messaging.selectors import to_ms
 from realtime.frames import utf8_size
 
@@ -30,7 +30,7 @@ class InvitationView(msgspec.Struct):
     channel: str
     content: str
     response: str
-    state: State
+    state: InvitationState
     reason: str
     step: int
     ts: int
@@ -44,7 +44,7 @@ def view(row: Invitation, party: Party) -> InvitationView:
         channel=row.channel,
         content=row.content,
         response=row.response,
-        state=State(row.state),
+        state=InvitationState(row.state),
         reason=row.caller_reason if party is Party.CALLER else row.callee_reason,
         step=row.step,
         ts=to_ms(row.changed_at),
@@ -129,7 +129,7 @@ class PastCall:
     is_caller: bool
     peer: str
     channel: str
-    outcome: State
+    outcome: InvitationState
     reason: str
     missed: bool
     started_at: int
@@ -157,9 +157,9 @@ def _past_call(row: Invitation, uid: str) -> PastCall:
         is_caller=is_caller,
         peer=row.callee if is_caller else row.caller,
         channel=row.channel,
-        outcome=State(row.state),
+        outcome=InvitationState(row.state),
         reason=row.caller_reason if is_caller else row.callee_reason,
-        missed=row.state not in (State.ACCEPTED, State.REFUSED),
+        missed=row.state not in (InvitationState.ACCEPTED, InvitationState.REFUSED),
         started_at=started_at,
         waited_ms=to_ms(row.ended_at) - started_at,
     )

@@ -15,7 +15,7 @@ from django.db import IntegrityError, transaction
 
 from invitations.models import UNKNOWN, Invitation
 from invitations.selectors import InvitationView, view
-from invitations.transitions import Act, Party, Refusal, State, Step, transition
+from invitations.transitions import Act, InvitationState, Party, Refusal, Step, transition
 from messaging.models import inbox_name
 from messaging.selectors import find_streams
 from messaging.services import append_entry, ensure_stream
@@ -178,7 +178,7 @@ def _happen(
     """Does an act to the locked row and tells both sides, or says why it changes nothing. One that is too late finds
     what the time has brought, which happens now if nobody has seen to it."""
     now = max(now, row.changed_at)  # another process's clock may be ahead
-    step = transition(State(row.state), act, by, now, row.created_at)
+    step = transition(InvitationState(row.state), act, by, now, row.created_at)
     if step is Refusal.TOO_LATE:
         _happen(row, Act.TIME_OUT, Party.SERVER, now)
     if isinstance(step, Refusal):
@@ -205,7 +205,10 @@ def _apply(row: Invitation, step: Step, now: datetime) -> None:
     row.due_at = step.due_at
     if step.due_at is None:
         row.ended_at = now
-    if state in (State.RECEIVED, State.ACCEPTED, State.REFUSED) and row.confirmed_at is None:
+    if (
+        state in (InvitationState.RECEIVED, InvitationState.ACCEPTED, InvitationState.REFUSED)
+        and row.confirmed_at is None
+    ):
         row.confirmed_at = now
 
 

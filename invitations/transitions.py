@@ -29,7 +29,7 @@ from types import MappingProxyType
 from typing import Final
 
 
-class State(enum.StrEnum):
+class InvitationState(enum.StrEnum):
     SENT = "SENT"
     """The callee's client has not said yet that it has it."""
     RECEIVED = "RECEIVED"
@@ -87,7 +87,7 @@ class Refusal(enum.Enum):
 class Outcome:
     """The state after an act; the reasons are of a failure, "" where there is none to tell."""
 
-    state: State
+    state: InvitationState
     caller_reason: str = ""
     callee_reason: str = ""
 
@@ -100,8 +100,8 @@ class Step:
     due_at: datetime | None
 
 
-TIME_LIMITS: Final[Mapping[State, timedelta]] = MappingProxyType(
-    {State.SENT: timedelta(seconds=30), State.RECEIVED: timedelta(seconds=60)}
+TIME_LIMITS: Final[Mapping[InvitationState, timedelta]] = MappingProxyType(
+    {InvitationState.SENT: timedelta(seconds=30), InvitationState.RECEIVED: timedelta(seconds=60)}
 )
 """How long after the sending an open state lasts."""
 
@@ -120,11 +120,11 @@ _Row = Mapping[Act, Outcome | Refusal]
 _ANSWERS: Final[_Row] = {
     Act.SEND: Refusal.REPEATED,
     Act.SEND_TO_NOBODY: Refusal.REPEATED,
-    Act.ACCEPT: Outcome(State.ACCEPTED),
-    Act.REFUSE: Outcome(State.REFUSED),
-    Act.CANCEL: Outcome(State.CANCELED),
-    Act.CALLER_GONE: Outcome(State.FAILED, Reason.NOT_LOGGEDIN, Reason.PEER_OFFLINE),
-    Act.CALLEE_GONE: Outcome(State.FAILED, Reason.PEER_OFFLINE, Reason.PEER_OFFLINE),
+    Act.ACCEPT: Outcome(InvitationState.ACCEPTED),
+    Act.REFUSE: Outcome(InvitationState.REFUSED),
+    Act.CANCEL: Outcome(InvitationState.CANCELED),
+    Act.CALLER_GONE: Outcome(InvitationState.FAILED, Reason.NOT_LOGGEDIN, Reason.PEER_OFFLINE),
+    Act.CALLEE_GONE: Outcome(InvitationState.FAILED, Reason.PEER_OFFLINE, Reason.PEER_OFFLINE),
 }
 _AFTER_THE_END: Final[_Row] = {
     **dict.fromkeys(Act, Refusal.ENDED),
@@ -132,32 +132,32 @@ _AFTER_THE_END: Final[_Row] = {
     Act.SEND_TO_NOBODY: Refusal.REPEATED,
 }
 
-TABLE: Final[Mapping[State | None, _Row]] = MappingProxyType(
+TABLE: Final[Mapping[InvitationState | None, _Row]] = MappingProxyType(
     {
         None: {
             **dict.fromkeys(Act, Refusal.NOT_BEGUN),
-            Act.SEND: Outcome(State.SENT),
-            Act.SEND_TO_NOBODY: Outcome(State.FAILED, Reason.PEER_OFFLINE),
+            Act.SEND: Outcome(InvitationState.SENT),
+            Act.SEND_TO_NOBODY: Outcome(InvitationState.FAILED, Reason.PEER_OFFLINE),
         },
-        State.SENT: {
+        InvitationState.SENT: {
             **_ANSWERS,
-            Act.CONFIRM: Outcome(State.RECEIVED),
-            Act.TIME_OUT: Outcome(State.FAILED, Reason.PEER_NO_RESPONSE, Reason.INVITATION_EXPIRE),
+            Act.CONFIRM: Outcome(InvitationState.RECEIVED),
+            Act.TIME_OUT: Outcome(InvitationState.FAILED, Reason.PEER_NO_RESPONSE, Reason.INVITATION_EXPIRE),
         },
-        State.RECEIVED: {
+        InvitationState.RECEIVED: {
             **_ANSWERS,
             Act.CONFIRM: Refusal.REPEATED,
-            Act.TIME_OUT: Outcome(State.FAILED, Reason.INVITATION_EXPIRE, Reason.INVITATION_EXPIRE),
+            Act.TIME_OUT: Outcome(InvitationState.FAILED, Reason.INVITATION_EXPIRE, Reason.INVITATION_EXPIRE),
         },
-        State.ACCEPTED: {**_AFTER_THE_END, Act.CONFIRM: Refusal.REPEATED, Act.ACCEPT: Refusal.REPEATED},
-        State.REFUSED: {**_AFTER_THE_END, Act.CONFIRM: Refusal.REPEATED, Act.REFUSE: Refusal.REPEATED},
-        State.CANCELED: {**_AFTER_THE_END, Act.CANCEL: Refusal.REPEATED},
-        State.FAILED: _AFTER_THE_END,
+        InvitationState.ACCEPTED: {**_AFTER_THE_END, Act.CONFIRM: Refusal.REPEATED, Act.ACCEPT: Refusal.REPEATED},
+        InvitationState.REFUSED: {**_AFTER_THE_END, Act.CONFIRM: Refusal.REPEATED, Act.REFUSE: Refusal.REPEATED},
+        InvitationState.CANCELED: {**_AFTER_THE_END, Act.CANCEL: Refusal.REPEATED},
+        InvitationState.FAILED: _AFTER_THE_END,
     }
 )
 
 
-def transition(state: State | None, act: Act, by: Party, now: datetime, sent_at: datetime) -> Step | Refusal:
+def transition(state: InvitationState | None, act: Act, by: Party, now: datetime, sent_at: datetime) -> Step | Refusal:
     """What an act comes to in a state (None: before the sending). The time limit of an open state counts from
     `sent_at`, and whatever comes at it or later is too late, also where nobody has looked at the clock yet."""
     if act not in ACTS_OF[by]:

@@ -17,7 +17,7 @@ from invitations import services
 from invitations.models import Invitation
 from invitations.selectors import call_history, due_invitations, open_invitations
 from invitations.services import Decision, act_on, end_for_gone, send, time_out
-from invitations.transitions import Act, Party, Refusal, State
+from invitations.transitions import Act, InvitationState, Party, Refusal
 from messaging.models import Entry, Stream
 from messaging.services import append_entry
 from projects.limits import DEFAULT_LIMITS
@@ -216,7 +216,7 @@ class InvitationMachine(RuleBasedStateMachine):
             assert open_invitations(self.project.pk, uid, before=None, max_bytes=1_000).invitations == []
             calls, more = call_history(self.project.pk, uid, limit=100)
             assert (len(calls), more) == (len(self.sent), False)
-            assert all(call.outcome not in (State.SENT, State.RECEIVED) for call in calls)
+            assert all(call.outcome not in (InvitationState.SENT, InvitationState.RECEIVED) for call in calls)
 
 
 def test_caller_and_callee_always_end_in_states_that_fit(make_project: Callable[..., Project]) -> None:

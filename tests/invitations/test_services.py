@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 from django.db import IntegrityError, connection, transaction
+from django.db.models import QuerySet
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -317,3 +318,36 @@ def test_what_an_act_asks_of_the_database_does_not_grow(project: Project) -> Non
     counts += [len(queries_of(partial(do, project, act, "i2"))) for act in (Act.CONFIRM, Act.ACCEPT)]
     assert counts == [11, *first]
     assert first == [9, 9]
+
+
+PLANS: dict[str, tuple[QuerySet[Invitation], str]] = {
+    "what is due": (Invitation.objects.filter(due_at__lte=NOW).order_by("due_at", "pk"), "invitation_due"),
+    "what is open": (
+        Invitation.objects.filter(due_at__isnull=False, pk__gt=0).order_by("pk"),
+        "invitation_open",
+    ),
+    "how many a caller has open": (
+        Invitation.objects.filter(project_id=1, caller="ann", due_at__isnull=False),
+        "invitation_open_cal",  # on an empty table PostgreSQL takes the callee's as well
+    ),
+    "a caller's history": (
+        Invitation.objects.filter(project_id=1, caller="ann", ended_at__isnull=False).order_by("-pk"),
+        "invitation_by_caller",
+    ),
+    "a callee's history": (
+        Invitation.objects.filter(project_id=1, callee="ann", ended_at__isnull=False).order_by("-pk"),
+        "invitation_by_callee",
+    ),
+}
+
+
+@pytest.mark.parametrize("question", PLANS)
+def test_what_is_asked_often_has_an_index(question: str) -> None:
+    query, index = PLANS[question]
+    with transaction.atomic():
+        if connection.vendor == "postgresql":
+            with connection.cursor() as cursor:  # a small table is read as a whole, with or without an index
+                cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off")
+        plan = query[:50].explain()
+    assert index in plan
+    assert "TEMP B-TREE" not in plan, "sorted by hand"
