@@ -1,6 +1,7 @@
 """What the two sides of an invitation were told, as it stands in their inboxes, and how that fits together."""
 
 import json
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from invitations.services import INVITATION_CHANGED
@@ -56,27 +57,38 @@ class Told(NamedTuple):
 
 def inbox(project_id: int, uid: str, invitation: str | None = None) -> list[Told]:
     """What a user was told, in order: of all invitations, or of those with one id."""
-    rows = list(
-        Entry.objects.filter(stream__project_id=project_id, stream__name=inbox_name(uid), event=INVITATION_CHANGED)
+    return inboxes(project_id, (uid,), invitation)[uid]
+
+
+def inboxes(project_id: int, uids: Sequence[str], invitation: str | None = None) -> dict[str, list[Told]]:
+    """The same of several users, all at one moment."""
+    told: dict[str, list[Told]] = {uid: [] for uid in uids}
+    names = {inbox_name(uid): uid for uid in uids}
+    rows = (
+        Entry.objects.filter(stream__project_id=project_id, stream__name__in=names, event=INVITATION_CHANGED)
         .order_by("seq")
-        .values_list("sender", "body")
+        .values_list("stream__name", "sender", "body")
     )
-    told = [Told(sender, json.loads(body)) for sender, body in rows]
-    return [each for each in told if invitation in (None, each.body["invitation"])]
+    for name, sender, body in rows:
+        one = Told(sender, json.loads(body))
+        if invitation in (None, one.body["invitation"]):
+            told[names[name]].append(one)
+    return told
 
 
 def require_fitting(project_id: int, caller: str, callee: str, invitation: str) -> str:
     """Both sides were told the same steps in the same order, of which only the last may be an end, and end in states
     that fit each other. Returns the last state."""
-    calling, called = (inbox(project_id, uid, invitation) for uid in (caller, callee))
-    assert [told.body["step"] for told in calling] == list(range(1, len(calling) + 1))
+    told = inboxes(project_id, (caller, callee), invitation)
+    calling, called = told[caller], told[callee]
+    assert [each.body["step"] for each in calling] == list(range(1, len(calling) + 1))
     if called:
         shared = ("step", "state", "content", "response", "channel", "caller", "callee", "ts")
-        assert [[told.body[name] for name in shared] for told in calling] == [
-            [told.body[name] for name in shared] for told in called
+        assert [[each.body[name] for name in shared] for each in calling] == [
+            [each.body[name] for name in shared] for each in called
         ]
-        assert [told.sender for told in calling] == [told.sender for told in called]
-    assert all(told.state in OPEN for told in calling[:-1]), "one end, and nothing after it"
+        assert [each.sender for each in calling] == [each.sender for each in called]
+    assert all(each.state in OPEN for each in calling[:-1]), "one end, and nothing after it"
     ends = (CALLER_STATES[calling[-1].state], calling[-1].reason)
     other = (CALLEE_STATES[called[-1].state], called[-1].reason) if called else ("", "")
     assert (*ends, *other) in FITTING
