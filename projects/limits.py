@@ -1,4 +1,4 @@
-"""Every rate and size of the contract in one table (docs/contract.md 2, 3, 4 and 7).
+"""Every rate and size of the contract in one table (docs/contract.md 2, 3, 4, 7 and 8).
 
 These are a project's defaults. A project overrides single ones by name in `Project.limits`.
 """
@@ -36,6 +36,7 @@ RATES: Final[Mapping[str, Rate]] = MappingProxyType(
         "history": Rate(20, 1_000),
         "read": Rate(200, 1_000),
         "session": Rate(60, 3_000),
+        "invitation": Rate(20, 5_000),
     }
 )
 
@@ -59,6 +60,8 @@ class Sizes:
     history_page: Annotated[int, "entries in one answer of `room.history` or `peer.history`"] = 100
     offline_messages: Annotated[int, "messages kept for a user who is away"] = 200
     peers_messaged: Annotated[int, "receivers of one `peer.send_many`"] = 100
+    invitation_bytes: Annotated[int, "an invitation's content, or its response"] = 8 * 1024
+    open_invitations: Annotated[int, "invitations that a caller has sent and that have not ended"] = 64
 
 
 CEILINGS: Final = Sizes(
@@ -77,10 +80,12 @@ CEILINGS: Final = Sizes(
     history_page=1_000,
     offline_messages=10_000,
     peers_messaged=1_000,
+    invitation_bytes=16 * 1024,
+    open_invitations=1_024,
 )
-"""What a project may raise each size to. 40 KiB that escaping makes sixfold still fit into a frame of 256 KiB; a
-session resumes at most 64 streams; the storage has room for keys of 32 characters; 2,048 ids of 64 bytes fit into a
-frame, and so do their states."""
+"""What a project may raise each size to. 40 KiB that escaping makes sixfold still fit into a frame of 256 KiB, and so
+do an invitation's content and response together; a session resumes at most 64 streams; the storage has room for keys
+of 32 characters; 2,048 ids of 64 bytes fit into a frame, and so do their states."""
 
 
 @dataclass(frozen=True, slots=True)

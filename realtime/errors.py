@@ -47,6 +47,10 @@ JOIN_SAME_ROOM_TOO_OFTEN: Final = ErrorKind(
 TOKEN_EXPIRED: Final = ErrorKind(16, "token_expired", "The token has run out: get a new one.")
 BANNED: Final = ErrorKind(17, "banned", "The user is banned; `until` tells when that ends, null: not by itself.")
 USER_NOT_FOUND: Final = ErrorKind(18, "user_not_found", "The user is not online.")
+INVITATION_NOT_FOUND: Final = ErrorKind(19, "invitation_not_found", "There is no such invitation to or from you.")
+INVITATION_ENDED: Final = ErrorKind(
+    20, "invitation_ended", "The invitation has ended otherwise; `state`, `reason` and `step` tell how."
+)
 
 ERRORS: Final = tuple(value for value in list(globals().values()) if isinstance(value, ErrorKind))
 

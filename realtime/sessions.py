@@ -6,6 +6,7 @@ to the store is compare-and-set on the session's generation, so a late one chang
 
 import asyncio
 import contextlib
+import enum
 import logging
 import secrets
 from collections import defaultdict
@@ -77,6 +78,25 @@ class Introduction(NamedTuple):
     version: str = ""
     capabilities: frozenset[str] = frozenset()
     token_ends_ms: int | None = None
+
+
+class Change(enum.Enum):
+    """What befell a session. Each is told once in the cluster, by the process that did it."""
+
+    LOGGED_IN = "logged_in"
+    LOGGED_OUT = "logged_out"
+    REPLACED = "replaced"
+    """By another login of its uid."""
+    REMOVED = "removed"
+    """After it had been away for 30 s."""
+    EVICTED = "evicted"
+    """By a kick or a ban."""
+    JOINED = "joined"
+    LEFT = "left"
+
+
+ENDINGS: Final = frozenset({Change.LOGGED_OUT, Change.REPLACED, Change.REMOVED, Change.EVICTED})
+"""After these the session is no more."""
 
 
 class _Ended(NamedTuple):
@@ -173,6 +193,9 @@ class Sessions:
         self.on_membership: list[Callable[[int, Sequence[str], str], None]] = []
         """Called with a project's id, the streams whose members changed here, and the uid that has left them, or ""
         when nobody has."""
+        self.on_change: list[Callable[[int, str, Change, Sequence[str]], None]] = []
+        """Called with a project's id, a uid, what befell its session, and the streams that it joined or left by that.
+        A resumed session has not changed. As with every hint, one may be lost; the presence store has the truth."""
         self.on_restored: list[Callable[[StreamKey], Awaitable[None]]] = []
         """Called with a stream that a resumed session brought to this process."""
         self.on_presence: list[Callable[[int, Mapping[str, int]], None]] = []
@@ -204,6 +227,10 @@ class Sessions:
         outcome = await self._ask(answer)
         if outcome.too_often:
             raise RpcError(TOO_OFTEN, retry_after_ms=1000 if window_ms is None else window_ms)
+        if not outcome.resumed:
+            if outcome.previous is not None:
+                self._befell(project.id, uid, Change.REPLACED, outcome.left_rooms)
+            self._befell(project.id, uid, Change.LOGGED_IN)
         session = self._take(project, uid, outcome)
         session.introduce(introduction)
         session.connection = connection
@@ -307,6 +334,7 @@ class Sessions:
         self._changed(session.project.id, rooms or (), left=session.uid)
         if rooms is not None:
             self._presence_changed(session.project.id, {session.uid: session.generation})
+            self._befell(session.project.id, session.uid, Change.LOGGED_OUT, rooms)
 
     async def evict(self, project: int, uid: str, reason: EvictionReason) -> bool:
         """Ends a uid's session, on whichever node it is; True if there was one. Raises PresenceUnavailable; even then
@@ -326,6 +354,8 @@ class Sessions:
         if evicted.node != self._runtime.node:
             self._runtime.layer.send(node_group(evicted.node), {"kind": "evict"})
         self._changed(project, evicted.rooms, left=uid)
+        self._presence_changed(project, {uid: evicted.generation})
+        self._befell(project, uid, Change.EVICTED, evicted.rooms)
         return True
 
     def _drop_up_to(self, project: int, uid: str, generation: int, code: CloseCode) -> bool:
@@ -474,10 +504,14 @@ class Sessions:
         if not joined:
             raise RpcError(UNAVAILABLE, "The session was replaced.")
         self._changed(session.project.id, (stream,))
+        if stream not in session.subscriptions and stream not in session.returning:
+            self._befell(session.project.id, session.uid, Change.JOINED, (stream,))
 
     async def leave(self, session: Session, stream: str) -> None:
         left = await self._ask(self._presence.leave(session.project.id, session.uid, session.generation, stream))
         self._changed(session.project.id, (stream,), left=session.uid if left else "")
+        if left:
+            self._befell(session.project.id, session.uid, Change.LEFT, (stream,))
 
     async def members(self, project: int, stream: str, limit: int) -> list[str]:
         return await self._ask(self._presence.members(project, stream, limit))
@@ -488,6 +522,10 @@ class Sessions:
     async def states(self, project: int, uids: Sequence[str]) -> list[SessionState | None]:
         """The state of each uid; None: offline."""
         return await self._ask(self._presence.sessions(project, uids))
+
+    def _befell(self, project: int, uid: str, change: Change, streams: Sequence[str] = ()) -> None:
+        for listener in self.on_change:
+            listener(project, uid, change, streams)
 
     def _presence_changed(self, project: int, uids: Mapping[str, int]) -> None:
         for listener in self.on_presence:
@@ -575,6 +613,7 @@ class Sessions:
                 if session is not None and session.generation <= gone.generation:
                     self.drop(session, SESSION_LOST)
                 self._changed(gone.project, gone.rooms, left=gone.uid)
+                self._befell(gone.project, gone.uid, Change.REMOVED, gone.rooms)
             for project, uids in ended.items():
                 self._presence_changed(project, uids)
             if len(removed) < REAP_BATCH:

@@ -127,7 +127,7 @@ add_conversation(
 bob > {"jsonrpc":"2.0","id":2,"method":"user.get_attributes","params":{"uid":"ann","keys":["hand","colour"]}}
 bob < {"jsonrpc":"2.0","id":2,"result":{"attributes":{"hand":"up"}}}
 bob > {"jsonrpc":"2.0","id":3,"method":"user.get_attributes","params":{"uid":"cal"}}
-bob < {"jsonrpc":"2.0","id":3,"error":{"code":16,"message":"The user is not online.",
+bob < {"jsonrpc":"2.0","id":3,"error":{"code":18,"message":"The user is not online.",
         "data":{"name":"user_not_found","retryable":false}}}
 """,
     setting=BOTH + " Ann has the attributes `name` and `hand`. Cal is offline.",

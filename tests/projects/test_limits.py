@@ -1,4 +1,4 @@
-"""The table of limits, and how a project changes it (docs/contract.md 2, 3, 4 and 7)."""
+"""The table of limits, and how a project changes it (docs/contract.md 2, 3, 4, 7 and 8)."""
 
 from dataclasses import fields, replace
 from typing import Any
@@ -54,6 +54,8 @@ def test_the_sizes_are_those_of_the_contract() -> None:
         peers_queried=256,
         peers_subscribed=512,
         history_page=100,
+        invitation_bytes=8 * 1024,
+        open_invitations=64,
     )
 
 
@@ -114,6 +116,7 @@ def test_what_fits_a_raised_limit_fits_the_frames_and_the_storage() -> None:
         assert size * ESCAPED + envelope <= MAX_FRAME_BYTES
     for count in (CEILINGS.peers_queried, CEILINGS.peers_subscribed):
         assert count * len(f'"{"x" * 64}":"UNREACHABLE",') + envelope <= MAX_FRAME_BYTES
+    assert 2 * CEILINGS.invitation_bytes * ESCAPED + envelope <= MAX_FRAME_BYTES, "content and response"
     assert CEILINGS.rooms_per_session <= MAX_CURSORS
     assert CEILINGS.room_attributes <= MAX_NAMED
     assert CEILINGS.attribute_key_bytes <= (RoomAttribute._meta.get_field("key").max_length or 0)

@@ -104,6 +104,12 @@ EXAMPLES: Final[dict[str, Json]] = {
     "user.update_attributes": {"attributes": {"a": "1"}},
     "user.delete_attributes": {"keys": ["a"]},
     "user.clear_attributes": {},
+    "invitation.send": {"invitation": "i1", "peer": "bob", "content": "a call", "channel": "math"},
+    "invitation.confirm": {"invitation": "from-bob", "caller": "bob"},
+    "invitation.accept": {"invitation": "from-bob", "caller": "bob", "response": "yes"},
+    "invitation.refuse": {"invitation": "from-bob", "caller": "bob", "response": "no"},
+    "invitation.cancel": {"invitation": "to-bob", "content": "never mind"},
+    "invitation.list": {"before": 9},
 }
 """Params of each method, with every field it has."""
 
@@ -281,13 +287,19 @@ def is_valid(method: Method, params: object) -> bool:
 async def caller(
     open_client: Callable[..., Client], fast_app: str, request: pytest.FixtureRequest
 ) -> Callable[[Method], Any]:
-    """Opens a client for calls of a method: in the room "math", unless the method is the login."""
+    """Opens a client for calls of a method: in the room "math", unless the method is the login; with
+    an open invitation from and to bob where that is what it is about."""
 
     async def open_one(method: Method) -> Client:
         client = open_client()
         if method.name != "session.login":
             await client.login(fast_app, "ann")
             await client.call("room.join", room="math")
+        if method.name.startswith("invitation."):
+            bob = open_client()
+            await bob.login(fast_app, "bob")
+            await bob.call("invitation.send", invitation="from-bob", peer="ann")
+            await client.call("invitation.send", invitation="to-bob", peer="bob")
         return client
 
     return open_one

@@ -17,9 +17,9 @@ TEXT = {"type": "TEXT", "text": "theirs"}
 
 @dataclass
 class World:
-    """`theirs` and `other` are ann and bob of one project, in "math", where ann has sent "m1" and set attributes
-    as "m2". Both have attributes of their own, and ann has subscribed to bob and cal. `ours` is ann of another
-    project, logged in and nowhere."""
+    """`theirs` and `other` are ann and bob of one project, in "math", where ann has sent "m1", set attributes
+    as "m2" and invited bob as "i1". Both have attributes of their own, and ann has subscribed to bob and cal. `ours`
+    is ann of another project, logged in and nowhere."""
 
     lifetime: Lifetime
     app: str
@@ -40,6 +40,7 @@ class World:
             "states": await self.theirs.call("presence.query", uids=["ann", "bob", "cal"]),
             "subscriptions": await self.theirs.call("presence.subscriptions"),
             "users": [await self.theirs.call("user.get_attributes", uid=uid) for uid in ("ann", "bob")],
+            "invitations": await self.theirs.call("invitation.list"),
         }
 
     async def told_theirs(self) -> list[Any]:
@@ -67,6 +68,7 @@ async def world(make_project: Callable[..., Project], request: pytest.FixtureReq
         await theirs.call("presence.subscribe", uids=["bob", "cal"])
         for client in (theirs, other):
             await client.call("user.set_attributes", attributes={"theirs": "1"})
+        await theirs.call("invitation.send", invitation="i1", peer="bob", content="theirs")
         epoch = (await theirs.call("stream.read", stream="room:math", after=0))["epoch"]
         ours = lifetime.open_client(request.param)
         await ours.login(here.app_id, "ann")
@@ -313,6 +315,44 @@ async def changes_user(world: World, method: str, **params: Any) -> None:
     assert found == {"attributes": params.get("attributes", {})}
 
 
+@isolates("invitation.send")
+async def invitation_send(world: World) -> None:
+    """The same id is another invitation, and bob is not here to get it."""
+    sent = await world.ours.call("invitation.send", invitation="i1", peer="bob", content="ours")
+    assert (sent["state"], sent["reason"], sent["step"]) == ("FAILED", "PEER_OFFLINE", 1)
+
+
+@isolates("invitation.confirm")
+async def invitation_confirm(world: World) -> None:
+    await answers(world, "invitation.confirm")
+
+
+@isolates("invitation.accept")
+async def invitation_accept(world: World) -> None:
+    await answers(world, "invitation.accept", response="ours")
+
+
+@isolates("invitation.refuse")
+async def invitation_refuse(world: World) -> None:
+    await answers(world, "invitation.refuse", response="ours")
+
+
+async def answers(world: World, method: str, **params: Any) -> None:
+    """A bob of ours is not the bob that theirs invited."""
+    bob = await world.lifetime.enter(world.app, "bob", place=world.place)
+    assert await refusal(bob, method, invitation="i1", caller="ann", **params) == "invitation_not_found"
+
+
+@isolates("invitation.cancel")
+async def invitation_cancel(world: World) -> None:
+    assert await refusal(world.ours, "invitation.cancel", invitation="i1") == "invitation_not_found"
+
+
+@isolates("invitation.list")
+async def invitation_list(world: World) -> None:
+    assert await world.ours.call("invitation.list") == {"invitations": [], "more": False}
+
+
 def test_every_method_has_an_isolation_case() -> None:
     assert set(CASES) == set(METHODS)
 
@@ -330,6 +370,7 @@ async def test_projects_do_not_see_each_other(world: World, method: str) -> None
     assert before["states"]["states"] == {"ann": "ONLINE", "bob": "ONLINE", "cal": "OFFLINE"}
     assert before["subscriptions"] == {"uids": ["bob", "cal"]}
     assert before["users"] == [{"attributes": {"theirs": "1"}}] * 2
+    assert [each["state"] for each in before["invitations"]["invitations"]] == ["SENT"]
 
 
 async def test_what_one_project_does_is_not_told_to_the_other(world: World) -> None:

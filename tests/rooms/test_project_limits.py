@@ -74,6 +74,10 @@ async def peers_subscribed(client: Client, size: int) -> None:
     await client.call("presence.subscribe", uids=[f"u{number}" for number in range(size)])
 
 
+async def invitation_bytes(client: Client, size: int) -> None:
+    await client.call("invitation.send", invitation=f"i{size}", peer="eve", content="x" * size)
+
+
 REFUSED: dict[str, tuple[Try, str]] = {
     "message_bytes": (message_bytes, "size_overflow"),
     "rooms_per_session": (rooms_per_session, "limit_exceeded"),
@@ -87,13 +91,16 @@ REFUSED: dict[str, tuple[Try, str]] = {
     "user_attributes": (user_attributes, "size_overflow"),
     "peers_queried": (peers_queried, "limit_exceeded"),
     "peers_subscribed": (peers_subscribed, "limit_exceeded"),
+    "invitation_bytes": (invitation_bytes, "size_overflow"),
 }
 CUT = {"listed_members", "history_page", "offline_messages"}
 """What is over these is not refused: the answer holds that many."""
+ELSEWHERE = {"open_invitations"}
+"""With a test of its own below."""
 
 
 def test_every_size_is_tried_here() -> None:
-    assert set(REFUSED) | CUT == {field.name for field in fields(Sizes)}
+    assert set(REFUSED) | CUT | ELSEWHERE == {field.name for field in fields(Sizes)}
 
 
 @pytest.mark.parametrize("name", REFUSED)
@@ -134,6 +141,18 @@ async def test_a_projects_own_size_of_the_list_of_members_holds(
     for number in range(LIMIT + 1):
         last = await enter(project.app_id, f"u{number}", "math")
     assert await last.call("room.members", room="math") == {"members": ["u0", "u1", "u2"], "total": 4}
+
+
+async def test_a_projects_own_number_of_open_invitations_holds(
+    enter: Enter, make_project: Callable[..., Project]
+) -> None:
+    project = await sync_to_async(make_project)(limits={"sizes": {"open_invitations": LIMIT}})
+    ann, _ = await enter(project.app_id, "ann"), await enter(project.app_id, "bob")
+    for number in range(LIMIT):
+        await ann.call("invitation.send", invitation=f"i{number}", peer="bob")
+    with pytest.raises(CallFailed) as refused:
+        await ann.call("invitation.send", invitation="one-more", peer="bob")
+    assert refused.value.name == "limit_exceeded"
 
 
 async def test_a_projects_own_rate_holds(lifetime: Lifetime, make_project: Callable[..., Project]) -> None:

@@ -32,6 +32,12 @@ FIELDS = (
     "order",
     "stream",
     "received",
+    "invitation",
+    "peer",
+    "caller",
+    "content",
+    "response",
+    "channel",
     "__proto__",
     "",
 )

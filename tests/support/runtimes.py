@@ -28,7 +28,7 @@ async def runtimes(
     count: int, hints: Hints | None = None, *, timing: PresenceTiming | None = None, **options: Any
 ) -> AsyncIterator[list[Runtime]]:
     """Started runtimes that share the database, one presence store and a layer of the test's own. They compare
-    heads when the test says, not by themselves."""
+    heads and look at deadlines when the test says, not by themselves."""
     hints = hints or Hints()
     state = MemoryPresenceState()
     prefix = f"test-{secrets.token_hex(6)}:"
@@ -42,7 +42,10 @@ async def runtimes(
         started = []
         for _ in range(count):
             runtime = Runtime(layer=hints.layer(), presence=presence(), **options)
-            with mock.patch("realtime.runtime.HEAD_CHECK_S", 3600.0):
+            with (
+                mock.patch("realtime.runtime.HEAD_CHECK_S", 3600.0),
+                mock.patch("invitations.deadlines.PERIOD_S", 3600.0),
+            ):
                 await runtime.start()
             stack.push_async_callback(runtime.stop)
             started.append(runtime)
