@@ -105,7 +105,7 @@ def ban_user(
 
     Raises ValidationError for a uid that cannot be, and for an end that is not to come.
     """
-    Project.objects.select_for_update().get(pk=project_id)  # one ban at a time
+    Project.objects.select_for_update(no_key=True).get(pk=project_id)  # one ban at a time
     lift_ban(project_id=project_id, uid=uid, now=now)
     return _add_removal(
         Removal(

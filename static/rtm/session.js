@@ -149,11 +149,13 @@ export class Session extends Emitter {
   }
 
   /**
-   * A new token for this and the next logins; a session that waits for one goes on.
+   * A new token for this connection and the next logins; a session that waits for one goes on. What the server says to
+   * it now shows at the latest when the old one runs out.
    * @param {string | null} token
    */
   renew(token) {
     this.#token = token;
+    if (token !== null) this.request("session.renew_token", { token }, () => {});
     if (this.#state === "RECONNECTING" && !this.#connection) this.#attempt();
   }
 
@@ -251,7 +253,7 @@ export class Session extends Emitter {
       this.#retryIn(this.#backoff.next(error instanceof RpcError ? error.retryAfterMs || null : null));
     } else if (this.#login) {
       this.#stop("DISCONNECTED", "LOGIN_FAILURE", error);
-    } else if (error.name === "invalid_token") {
+    } else if (error.name === "invalid_token" || error.name === "token_expired") {
       this.#waitForToken();
     } else {
       this.#stop("ABORTED", error.name === "banned" ? "BANNED_BY_SERVER" : "LOGIN_FAILURE", error);

@@ -175,6 +175,30 @@ test("token: one that ran out is waited for, without an attempt, and a new one g
   assert.equal(server.paramsOf("session.login").at(-1).token, "new");
 });
 
+for (const [code, name] of /** @type {[number, string][]} */ ([
+  [5, "invalid_token"],
+  [16, "token_expired"],
+])) {
+  test(`token: ${name} at a reconnect is waited out until there is a new one`, async () => {
+    await login();
+    server.refuseNext("session.login", rpcError(code, name));
+    server.cutAll();
+    await runtime.advance(60_000);
+    assert.equal(states.at(-1), "RECONNECTING/TOKEN_EXPIRED");
+    session.renew("new");
+    await runtime.advance(50);
+    assert.equal(session.state, "CONNECTED");
+  });
+}
+
+test("token: a new one while connected is shown to the server at once", async () => {
+  await login();
+  session.renew("new");
+  await runtime.advance(50);
+  assert.deepEqual(server.paramsOf("session.renew_token"), [{ token: "new" }]);
+  assert.equal(runtime.sockets.length, 1);
+});
+
 test("wake: does not wait for the back-off, and looks after a connection that may be dead", async () => {
   runtime.dice = 1;
   await login();

@@ -135,6 +135,28 @@ async def test_a_kick_ends_a_session_whose_connection_is_lost(world: World, plac
     assert not (await world.lifetime.open_client().login(world.app, "ann", session=session))["resumed"]
 
 
+async def test_a_login_that_comes_while_a_kick_is_carried_out_stays(world: World) -> None:
+    gate = Gate()
+    presence = world.lifetime.runtime.presence
+    evict = presence.evict
+
+    async def held(*args: Any) -> Any:
+        evicted = await evict(*args)
+        await gate.come()
+        return evicted
+
+    await world.lifetime.enter(world.app, "ann")
+    await world.kick("ann")
+    with mock.patch.object(presence, "evict", held):
+        look = asyncio.create_task(world.lifetime.runtime.removals.look())
+        await gate.arrived()
+        again = await world.lifetime.enter(world.app, "ann", "math")
+        gate.open()
+        await look
+    assert await again.call("room.members", room="math") == {"members": ["ann"], "total": 1}
+    assert await world.pending() == 0
+
+
 async def test_a_kick_of_nobody_waits_for_nobody(world: World) -> None:
     await world.kick("ann")
     await world.look()
