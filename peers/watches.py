@@ -167,7 +167,6 @@ class Watches:
         if watch.coming or watch.subscribers or self._watches.get(watch.key) is not watch:
             return
         del self._watches[watch.key]
-        self._touched.pop(watch.key, None)
         self._groups.remove(watch.key)
 
     # -- hints -------------------------------------------------------------------------------------------
