@@ -14,10 +14,10 @@ from typing import Any, Final, Literal
 
 import msgspec
 
+from peers.groups import Groups, WatchKey, watch_group
 from realtime.connection import Connection
 from realtime.errors import LIMIT_EXCEEDED, NOT_LOGGED_IN, UNAVAILABLE, RpcError
 from realtime.frames import Chunk
-from realtime.layer import watch_group
 from realtime.presence import PresenceState, PresenceUnavailable, SessionState
 from realtime.protocol import notification_text
 from realtime.registry import event
@@ -33,10 +33,6 @@ RECHECKS_PER_S: Final = 2_000
 """So many uids a process rechecks in a second at most: up to 6,000 watched ones each have their turn in time."""
 PAGE: Final = 500
 """Uids in one question to the store."""
-
-WatchKey = tuple[int, str]
-"""Project id and uid."""
-
 OnlineState = Literal["ONLINE", "UNREACHABLE", "OFFLINE"]
 
 
@@ -60,11 +56,10 @@ class _Watch:
     many are about to subscribe; `ended`: its session has surely ended since the last look; `looked_s`: when that was,
     on the loop's clock."""
 
-    __slots__ = ("coming", "ended", "joined", "key", "looked_s", "subscribers", "told")
+    __slots__ = ("coming", "ended", "key", "looked_s", "subscribers", "told")
 
-    def __init__(self, key: WatchKey, joined: asyncio.Task[None] | None) -> None:
+    def __init__(self, key: WatchKey) -> None:
         self.key = key
-        self.joined = joined
         self.told: OnlineState | None = None
         self.subscribers: dict[Connection, None] = {}
         self.coming = 0
@@ -81,6 +76,7 @@ class Watches:
         self._watches: OrderedDict[WatchKey, _Watch] = OrderedDict()
         """Those looked at longest ago first."""
         self._of: dict[Connection, dict[str, _Watch]] = {}
+        self._groups = Groups(runtime)
         self._touched: dict[WatchKey, None] = {}
         self._next_look: asyncio.Future[bool] | None = None
         """Whether the look that begins next has been able to read the store."""
@@ -125,7 +121,7 @@ class Watches:
         for watch in watches:
             watch.coming += 1
         try:
-            await asyncio.gather(*(watch.joined for watch in watches if watch.joined is not None))
+            await self._groups.joined(watch.key for watch in watches)
             await self._look_at(watch.key for watch in watches)
             if connection.session is not session:
                 raise RpcError(NOT_LOGGED_IN)
@@ -163,29 +159,15 @@ class Watches:
     def _open(self, key: WatchKey) -> _Watch:
         watch = self._watches.get(key)
         if watch is None:
-            joined = self._runtime.hub.spawn(self._join(key)) if self._runtime.hub.shared else None
-            watch = self._watches[key] = _Watch(key, joined)
+            watch = self._watches[key] = _Watch(key)
+            self._groups.add(key)
         return watch
 
     def _close_if_unused(self, watch: _Watch) -> None:
         if watch.coming or watch.subscribers or self._watches.get(watch.key) is not watch:
             return
         del self._watches[watch.key]
-        self._touched.pop(watch.key, None)
-        if self._runtime.hub.shared:
-            self._runtime.hub.spawn(self._leave(watch.key))
-
-    async def _join(self, key: WatchKey) -> None:
-        await self._runtime.layer.subscribe(watch_group(key))
-        watch = self._watches.get(key)
-        if watch is not None and watch.joined is asyncio.current_task():
-            watch.joined = None
-
-    async def _leave(self, key: WatchKey) -> None:
-        if key not in self._watches:
-            await self._runtime.layer.unsubscribe(watch_group(key))
-            if key in self._watches:  # opened again meanwhile
-                await self._runtime.layer.subscribe(watch_group(key))
+        self._groups.remove(watch.key)
 
     # -- hints -------------------------------------------------------------------------------------------
 

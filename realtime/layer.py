@@ -21,22 +21,13 @@ Message = dict[str, Any]
 
 
 def stream_group(key: StreamKey) -> str:
-    """A stream's layer group."""
-    return f"stream.{_digest(*key)}"
-
-
-def watch_group(key: tuple[int, str]) -> str:
-    """The layer group of the processes where somebody watches the state of a uid: (project id, uid)."""
-    return f"watch.{_digest(*key)}"
+    """A stream's layer group. Group names allow few characters, stream names many: hence the digest."""
+    digest = hashlib.blake2b(f"{key[0]}:{key[1]}".encode(), digest_size=16)
+    return f"stream.{digest.hexdigest()}"
 
 
 def node_group(node: str) -> str:
     return f"node.{node}"
-
-
-def _digest(project: int, name: str) -> str:
-    """Group names allow few characters, names of streams and users many."""
-    return hashlib.blake2b(f"{project}:{name}".encode(), digest_size=16).hexdigest()
 
 
 class Layer(Protocol):

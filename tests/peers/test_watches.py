@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from asgiref.sync import sync_to_async
 
+from peers.groups import watch_group
 from peers.watches import RECHECK_S, RECHECKS_PER_S, Watches, online_state
 from projects.models import Project
 from realtime.presence import PresenceUnavailable
@@ -33,10 +34,13 @@ async def recheck(lifetime: Lifetime, *alive: Client, place: int = 0) -> None:
     await lifetime.news(*alive)
 
 
-def groups(lifetime: Lifetime, place: int = 0) -> list[str]:
-    """The layer groups for watched uids that a process is in."""
-    layer = lifetime.hints.layers[place]
-    return [group for group in layer.groups if group.startswith("watch.")]
+def groups(lifetime: Lifetime) -> set[str]:
+    """The layer groups for watched uids that the first process is in."""
+    return {group for group in lifetime.hints.layers[0].groups if group.startswith("watch.")}
+
+
+async def project_of(app: str) -> int:
+    return (await sync_to_async(Project.objects.get)(app_id=app)).pk
 
 
 class Reads:
@@ -225,7 +229,7 @@ async def test_without_the_store_a_subscription_is_refused_and_leaves_nothing(tw
         assert refused.value.name == "unavailable"
     assert await ann.call("presence.subscriptions") == {"uids": []}
     await two_places.settle()
-    assert (len(watches(two_places)), groups(two_places)) == (0, [])
+    assert (len(watches(two_places)), groups(two_places)) == (0, set())
     reads.broken = False
     assert await subscribe(ann, "bob") == {"bob": "OFFLINE"}
 
@@ -249,19 +253,43 @@ async def test_a_change_while_the_store_is_away_is_told_when_it_is_back(two_plac
 
 
 async def test_a_process_listens_for_a_uid_as_long_as_somebody_watches_it(two_places: Lifetime, app: str) -> None:
+    project = await project_of(app)
+
+    def listens_for(*uids: str) -> bool:
+        return groups(two_places) == {watch_group((project, uid)) for uid in uids}
+
     ann, bob = await two_places.enter(app, "ann"), await two_places.enter(app, "bob")
     await subscribe(ann, "cal", "dan")
     await subscribe(bob, "cal")
-    await two_places.settle()
-    assert len(groups(two_places)) == 2
+    assert listens_for("cal", "dan")
     await ann.call("presence.unsubscribe", uids=["cal", "dan"])
     await two_places.settle()
-    assert len(groups(two_places)) == 1
+    assert listens_for("cal")
     await bob.close()
     await two_places.settle()
-    assert (groups(two_places), len(watches(two_places))) == ([], 0)
+    assert (listens_for(), len(watches(two_places))) == (True, 0)
     await subscribe(ann, "cal")
-    assert len(groups(two_places)) == 1
+    assert listens_for("cal")
+
+
+async def test_uids_of_one_layer_group_are_told_apart(
+    two_places: Lifetime, app: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("peers.groups.GROUPS", 1)
+    ann = await two_places.enter(app, "ann")
+    await subscribe(ann, "bob", "cal")
+    reads = Reads(two_places.runtime)
+    for uid in ("bob", "dan"):
+        await two_places.enter(app, uid, place=1)
+    await two_places.news(ann)
+    assert (states(ann), reads.asked) == (["bob ONLINE"], [["bob"]])
+    await ann.call("presence.unsubscribe", uids=["bob"])
+    await two_places.enter(app, "cal", place=1)
+    await two_places.news(ann)
+    assert states(ann) == ["cal ONLINE"]
+    await ann.call("presence.unsubscribe", uids=["cal"])
+    await two_places.settle()
+    assert groups(two_places) == set()
 
 
 @pytest.mark.parametrize("how", ["closed", "logged out", "replaced"])
@@ -286,7 +314,7 @@ async def test_a_connection_that_ends_while_it_subscribes_leaves_nothing(
     elif how == "logged out":
         assert await ann.expect_close() == 1000
     await two_places.settle()
-    assert (groups(two_places), len(watches(two_places))) == ([], 0)
+    assert (groups(two_places), len(watches(two_places))) == (set(), 0)
 
 
 # What it costs
@@ -361,7 +389,7 @@ async def test_whatever_happens_every_subscriber_ends_up_with_the_states_of_the_
     two_places: Lifetime, fast_app: str, seed: int
 ) -> None:
     chance = random.Random(seed)
-    project = (await sync_to_async(Project.objects.get)(app_id=fast_app)).pk
+    project = await project_of(fast_app)
     watchers = [await two_places.enter(fast_app, f"w{place}", place=place) for place in (0, 1)]
     uids = [f"u{number}" for number in range(6)]
     people: dict[str, Client] = {}
