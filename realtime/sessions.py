@@ -5,6 +5,7 @@ to the store is compare-and-set on the session's generation, so a late one chang
 """
 
 import asyncio
+import enum
 import logging
 import secrets
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
@@ -44,6 +45,19 @@ BUCKETS_KEPT_S: Final = 10.0
 """As long as the presence store remembers a uid's last login."""
 
 _EVICTED: Final = {"superseded": SUPERSEDED, "remote_login": REMOTE_LOGIN, "removed": SESSION_LOST}
+
+
+class Change(enum.Enum):
+    """What befell a session. Each is told once in the cluster, by the process that did it."""
+
+    LOGGED_IN = "logged_in"
+    LOGGED_OUT = "logged_out"
+    REPLACED = "replaced"
+    """By another login of its uid."""
+    REMOVED = "removed"
+    """After it had been away for 30 s."""
+    JOINED = "joined"
+    LEFT = "left"
 
 
 class _Ended(NamedTuple):
@@ -106,6 +120,9 @@ class Sessions:
         self.on_membership: list[Callable[[int, Sequence[str], str], None]] = []
         """Called with a project's id, the streams whose members changed here, and the uid that has left them, or ""
         when nobody has."""
+        self.on_change: list[Callable[[int, str, Change, Sequence[str]], None]] = []
+        """Called with a project's id, a uid, what befell its session, and the streams that it joined or left by that.
+        A resumed session has not changed."""
         self.on_restored: list[Callable[[StreamKey], Awaitable[None]]] = []
         """Called with a stream that a resumed session brought to this process."""
 
@@ -130,6 +147,10 @@ class Sessions:
         outcome = await self._ask(answer)
         if outcome.too_often:
             raise RpcError(TOO_OFTEN, retry_after_ms=1000 if window_ms is None else window_ms)
+        if not outcome.resumed:
+            if outcome.previous is not None:
+                self._befell(project.id, uid, Change.REPLACED, outcome.left_rooms)
+            self._befell(project.id, uid, Change.LOGGED_IN)
         session = self._take(project, uid, outcome)
         session.connection = connection
         connection.session = session
@@ -220,6 +241,8 @@ class Sessions:
         """Removes a session from the store; the caller answers and drops it."""
         rooms = await self._ask(self._presence.remove(session.project.id, session.uid, session.generation))
         self._changed(session.project.id, rooms or (), left=session.uid)
+        if rooms is not None:
+            self._befell(session.project.id, session.uid, Change.LOGGED_OUT, rooms)
 
     def drop(self, session: Session, code: CloseCode) -> None:
         """Forgets a session here and closes its connection. The store is not told."""
@@ -330,16 +353,24 @@ class Sessions:
         if not joined:
             raise RpcError(UNAVAILABLE, "The session was replaced.")
         self._changed(session.project.id, (stream,))
+        if stream not in session.subscriptions and stream not in session.returning:
+            self._befell(session.project.id, session.uid, Change.JOINED, (stream,))
 
     async def leave(self, session: Session, stream: str) -> None:
         left = await self._ask(self._presence.leave(session.project.id, session.uid, session.generation, stream))
         self._changed(session.project.id, (stream,), left=session.uid if left else "")
+        if left:
+            self._befell(session.project.id, session.uid, Change.LEFT, (stream,))
 
     async def members(self, project: int, stream: str, limit: int) -> list[str]:
         return await self._ask(self._presence.members(project, stream, limit))
 
     async def counts(self, project: int, streams: Sequence[str]) -> list[int]:
         return await self._ask(self._presence.counts(project, streams))
+
+    def _befell(self, project: int, uid: str, change: Change, streams: Sequence[str] = ()) -> None:
+        for listener in self.on_change:
+            listener(project, uid, change, streams)
 
     def _changed(self, project: int, streams: Sequence[str], *, left: str = "") -> None:
         """Tells this process and, by a hint, the others that a stream's members changed; `left`: who has left."""
@@ -412,6 +443,7 @@ class Sessions:
                 if session is not None and session.generation <= gone.generation:
                     self.drop(session, SESSION_LOST)
                 self._changed(gone.project, gone.rooms, left=gone.uid)
+                self._befell(gone.project, gone.uid, Change.REMOVED, gone.rooms)
             if len(removed) < REAP_BATCH:
                 return
 
