@@ -6,6 +6,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from messaging.models import Entry
+from messaging.retention import purges
 from messaging.services import purge_entries
 from projects.models import Project
 
@@ -14,7 +15,8 @@ REPORT_EVERY: Final = 100_000
 
 class Command(BaseCommand):
     help = (
-        "Deletes the messages and other entries that are older than their project's retention_days. "
+        "Deletes the messages and other entries that are older than their project's retention_days, and what other "
+        "parts of the service keep for a time only. "
         "Works in short transactions beside a running service; safe to repeat and to break off. For a daily timer."
     )
 
@@ -42,6 +44,7 @@ class Command(BaseCommand):
             if expired or options["verbosity"] > 1:
                 until = before.isoformat(timespec="minutes")
                 self.stdout.write(f"{one.name} ({one.app_id}): {verb} {expired} entries from before {until}")
+            self._purge_others(one, now, dry_run=dry_run)
         self.stdout.write(f"{'would delete' if dry_run else 'deleted'} {total} entries")
 
     def _purge(self, project: Project, before: datetime) -> int:
@@ -52,3 +55,10 @@ class Command(BaseCommand):
                 reported = deleted
                 self.stdout.write(f"{project.name} ({project.app_id}): {deleted} so far")
         return deleted
+
+    def _purge_others(self, project: Project, now: datetime, *, dry_run: bool) -> None:
+        for purge in purges():
+            count = purge.count(project.pk, now) if dry_run else sum(purge.delete(project.pk, now))
+            if count:
+                verb = "would delete" if dry_run else "deleted"
+                self.stdout.write(f"{project.name} ({project.app_id}): {verb} {count} {purge.what}")
