@@ -13,19 +13,17 @@ class Refused(Exception):
     """Nothing is sent to this address."""
 
 
-async def resolve(host: str, port: int, *, allow_private: bool, executor: Executor) -> str:
-    """The IP address to connect to: looked up once, so that what was checked is what is used.
+async def resolve(host: str, port: int, *, allow_private: bool, executor: Executor) -> list[str]:
+    """The IP addresses to connect to, the best first: looked up once, so that what was checked is what is used.
 
     Raises Refused when any of the host's addresses is not a public one, OSError when it has none.
     """
     loop = asyncio.get_running_loop()
     found = await loop.run_in_executor(executor, socket.getaddrinfo, host, port, 0, socket.SOCK_STREAM)
-    addresses = [str(entry[4][0]) for entry in found]
-    if not allow_private:
-        for address in addresses:
-            if not is_public(address):
-                raise Refused("The host has an address that is not public.")
-    return addresses[0]
+    addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
+    if not allow_private and not all(is_public(address) for address in addresses):
+        raise Refused("The host has an address that is not public.")
+    return addresses
 
 
 def is_public(address: str) -> bool:

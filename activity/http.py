@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import ssl
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from functools import cache
 from typing import Final
@@ -15,6 +15,8 @@ from activity.addresses import Refused, resolve
 
 TIMEOUT_S: Final = 5.0
 """From looking up the host's name to the answer's status."""
+CONNECT_S: Final = 1.5
+"""To one of several addresses, before the next is tried."""
 ANSWER_BYTES: Final = 16 * 1024
 """Read of an answer's body, so that the receiver may finish writing a usual one; then the connection is closed."""
 CHUNK: Final = 4 * 1024
@@ -37,11 +39,8 @@ async def post(url: str, headers: Mapping[str, str], body: bytes, *, allow_priva
     status: list[int] = []
     try:
         async with asyncio.timeout(TIMEOUT_S):
-            address = await resolve(host, port, allow_private=allow_private, executor=executor)
-            tls = _tls() if parts.scheme == "https" else None
-            reader, writer = await asyncio.open_connection(
-                address, port, ssl=tls, server_hostname=host if tls is not None else None
-            )
+            addresses = await resolve(host, port, allow_private=allow_private, executor=executor)
+            reader, writer = await _connect(addresses, port, host if parts.scheme == "https" else None)
             try:
                 await _exchange(reader, writer, _request(parts, headers, body), body, status)
             finally:
@@ -50,6 +49,18 @@ async def post(url: str, headers: Mapping[str, str], body: bytes, *, allow_priva
         if not status:  # else it is known, whatever became of the rest
             raise PostFailed(_reason(error)) from error
     return status[0]
+
+
+async def _connect(
+    addresses: Sequence[str], port: int, tls_host: str | None
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """To the first address that answers; the name that a certificate must have comes from the URL."""
+    tls = _tls() if tls_host is not None else None
+    for address in addresses[:-1]:
+        with contextlib.suppress(OSError):
+            async with asyncio.timeout(CONNECT_S):
+                return await asyncio.open_connection(address, port, ssl=tls, server_hostname=tls_host)
+    return await asyncio.open_connection(addresses[-1], port, ssl=tls, server_hostname=tls_host)
 
 
 def _request(parts: SplitResult, headers: Mapping[str, str], body: bytes) -> h11.Request:
