@@ -45,7 +45,7 @@ async def post(url: str, headers: Mapping[str, str], body: bytes, *, allow_priva
                 await _exchange(reader, writer, _request(parts, headers, body), body, status)
             finally:
                 writer.transport.abort()
-    except (TimeoutError, OSError, h11.RemoteProtocolError, Refused, UnicodeError) as error:
+    except (OSError, h11.ProtocolError, Refused, ValueError) as error:
         if not status:  # else it is known, whatever became of the rest
             raise PostFailed(_reason(error)) from error
     return status[0]

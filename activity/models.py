@@ -160,7 +160,7 @@ class WebhookDelivery(models.Model):
         constraints = [models.UniqueConstraint(fields=["webhook", "event_id"], name="webhook_delivery_event")]
         indexes = [
             models.Index(
-                fields=["webhook", "next_attempt_at"],
+                fields=["webhook", "next_attempt_at", "id"],
                 name="webhook_delivery_waiting",
                 condition=models.Q(next_attempt_at__isnull=False),
             ),

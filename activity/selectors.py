@@ -11,7 +11,7 @@ from activity.models import BusinessId, OpenRoom, Webhook, WebhookDelivery
 from messaging.models import Entry
 from messaging.selectors import to_ms
 
-PAGE: Final = 200
+PAGE: Final = 100
 """Entries that are told in one step."""
 SPAN: Final = 10_000
 """Keys that one step looks through."""

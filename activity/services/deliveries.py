@@ -43,12 +43,12 @@ class Outcome:
 
 @transaction.atomic
 def claim_deliveries(*, webhook_id: int, limit: int, now: datetime) -> list[Claimed]:
-    """Takes the deliveries of a webhook that are due, the oldest first, for as long as the lease: nobody else sends
+    """Takes the deliveries of a webhook that are due, the longest due first, for as long as the lease: nobody else sends
     them meanwhile."""
     due = WebhookDelivery.objects.filter(
         webhook_id=webhook_id, webhook__is_active=True, next_attempt_at__lte=now
     ).select_related("webhook")
-    deliveries = list(due.select_for_update(skip_locked=True, of=("self",)).order_by("pk")[:limit])
+    deliveries = list(due.select_for_update(skip_locked=True, of=("self",)).order_by("next_attempt_at", "pk")[:limit])
     WebhookDelivery.objects.filter(pk__in=[delivery.pk for delivery in deliveries]).update(
         attempts=F("attempts") + 1, next_attempt_at=now + LEASE
     )
