@@ -43,8 +43,8 @@ class Outcome:
 
 @transaction.atomic
 def claim_deliveries(*, webhook_id: int, limit: int, now: datetime) -> list[Claimed]:
-    """Takes the deliveries of a webhook that are due, the longest due first, for as long as the lease: nobody else sends
-    them meanwhile."""
+    """Takes the deliveries of a webhook that are due, the longest due first, for as long as the lease: nobody else
+    sends them meanwhile."""
     due = WebhookDelivery.objects.filter(
         webhook_id=webhook_id, webhook__is_active=True, next_attempt_at__lte=now
     ).select_related("webhook")

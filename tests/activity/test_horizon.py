@@ -31,13 +31,19 @@ def project(make_project: Callable[..., Project]) -> Project:
     return make_project()
 
 
-def append(project: Project, room: str, message_id: str, gate: ThreadGate | None = None) -> int:
-    """Appends a message, and takes its time before the commit; the entry's key."""
+def append(
+    project: Project, room: str, message_id: str, *, begun: ThreadGate | None = None, written: ThreadGate | None = None
+) -> int:
+    """Appends a message, and takes its time at gates: when it has its transaction id, and when only the commit is
+    left; the entry's key."""
     stream = ensure_stream(project_id=project.pk, name=f"room:{room}", creator="ann", now=NOW)
     with transaction.atomic():
         if connection.vendor == "postgresql":
             with connection.cursor() as cursor:
                 cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 60000")
+                cursor.execute("SELECT pg_current_xact_id()")
+        if begun is not None:
+            begun.come()
         append_entry(
             stream_id=stream.id,
             event="room.sent",
@@ -46,27 +52,29 @@ def append(project: Project, room: str, message_id: str, gate: ThreadGate | None
             body=f'{{"type":"TEXT","text":"{message_id}"}}',
             now=NOW,
         )
-        if gate is not None:
-            gate.come()
+        if written is not None:
+            written.come()
     return Entry.objects.get(stream_id=stream.id, message_id=message_id).pk
 
 
 class SlowAppend:
-    """An append in a transaction of its own, held open until `commit`."""
+    """An append in a transaction of its own, held open at a gate until `commit`."""
 
-    def __init__(self, project: Project, room: str) -> None:
+    def __init__(self, project: Project, room: str, *, before_key: bool = False) -> None:
         self._gate = ThreadGate()
-        self._thread = threading.Thread(target=self._run, args=(project, room))
+        gates = {"begun" if before_key else "written": self._gate}
+        self._thread = threading.Thread(target=self._run, args=(project, room, gates))
         self._thread.start()
         assert self._gate.wait_for_arrival()
 
-    def _run(self, project: Project, room: str) -> None:
+    def _run(self, project: Project, room: str, gates: dict[str, ThreadGate]) -> None:
         try:
-            self.key = append(project, room, "slow", self._gate)
+            self.key = append(project, room, "slow", **gates)
         finally:
             connection.close()
 
     def commit(self) -> int:
+        """The entry's key."""
         self._gate.open()
         self._thread.join()
         return self.key
@@ -102,19 +110,21 @@ def test_rule_settled_waits_for_an_older_transaction_and_no_younger_one(project:
 
 
 @pytest.mark.usefixtures("_postgresql")
-def test_rule_settled_does_not_take_a_younger_running_transaction_for_ended(project: Project) -> None:
-    """The only transaction under way has the highest id of all: a snapshot's xmax is not above it."""
+def test_rule_settled_does_not_take_the_youngest_transaction_for_ended(project: Project) -> None:
+    """Who began last has taken its key first: no transaction that has ended is younger, so that it is above the xmax
+    of a snapshot."""
     horizon = Horizon()
     before = append(project, "before", "m0")
-    horizon.advance()
-    slow = SlowAppend(project, "slow")
+    assert horizon.advance() == before
+    elder = SlowAppend(project, "elder", before_key=True)
+    youngest = SlowAppend(project, "youngest")
+    after = elder.commit()
     try:
-        assert horizon.advance() == before
-        append(project, "quick", "m1")
-        assert horizon.advance() == before
+        assert horizon.advance() == before, "the youngest has a key below"
     finally:
-        slow.commit()
-    assert horizon.advance() == newest_entry()
+        key = youngest.commit()
+    assert before < key < after
+    assert horizon.advance() == after
 
 
 @pytest.mark.usefixtures("_postgresql")

@@ -175,8 +175,10 @@ async def test_behind_a_full_queue_the_log_waits_and_the_others_go_on(
     await pump(lifetime.runtime)
     assert await texts(other) == ["9"]
     await sync_to_async(stuck.deliveries.update)(next_attempt_at=None)
+    await ann.send("math", "10", "m10")
     await pump(lifetime.runtime)
     assert await texts(stuck) == [str(number) for number in range(8)]
+    assert await texts(other) == ["9", "10"], "what is told to one that is behind is not told to it"
 
 
 async def test_with_too_much_waiting_what_is_not_in_the_log_is_dropped(
