@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 FLUSH_S: Final = 0.2
 SWEEP_S: Final = 30.0
-BATCH: Final = 500
+BATCH: Final = 200
 QUEUE: Final = 20_000
 """While the database is away; what comes above it is lost, and logged."""
 TRIM_EVERY: Final = 500

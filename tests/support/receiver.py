@@ -60,9 +60,9 @@ class Receiver:
         """Lets those answer that hang."""
         self._released.set()
 
-    def wait_for_arrival(self) -> None:
+    def wait_for_arrival(self, within_s: float = WAIT_S) -> None:
         """Blocks until a delivery has come that no earlier call was told of."""
-        assert self._arrived.acquire(timeout=WAIT_S), "nothing was delivered"
+        assert self._arrived.acquire(timeout=within_s), "nothing was delivered"
 
     def take(self) -> list[Delivered]:
         """What was received since the last call."""
