@@ -151,6 +151,13 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 
 
+# Webhooks
+
+# Whether deliveries may go to private, loopback and link-local addresses: where a project's servers are in the
+# same network as this one, and whoever may set a webhook may reach it.
+WEBHOOK_ALLOW_PRIVATE: bool = env.bool("WEBHOOK_ALLOW_PRIVATE", default=DEBUG)
+
+
 # Languages and time
 
 LANGUAGE_CODE = "en"

@@ -98,6 +98,15 @@ def _database(django_db_setup: None) -> None:
     """Every test may use the database, from any thread."""
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _activity_on_demand() -> Iterator[None]:
+    """What is written down of activity, and what goes to webhooks, is a test's to say: nothing by itself."""
+    with pytest.MonkeyPatch.context() as patch:
+        for period in ("recorder.FLUSH_S", "recorder.SWEEP_S", "pump.PUMP_S", "sender.LOOK_S"):
+            patch.setattr(f"activity.{period}", 3_600.0)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _usable_connection(_database: None) -> None:
     """A connection that a test broke, by restarting its server or ending its session there, is not the next test's."""

@@ -15,7 +15,19 @@ from django.core.management import get_commands, load_command_class
 ROOT = Path(settings.BASE_DIR)
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), ROOT / "benchmarks" / "README.md"])
 TESTS = ROOT / "tests"
-SOURCES = ("projects", "realtime", "messaging", "peers", "rooms", "classroom", "config", "scripts", "tests")
+SOURCES = (
+    "projects",
+    "realtime",
+    "messaging",
+    "peers",
+    "rooms",
+    "invitations",
+    "activity",
+    "classroom",
+    "config",
+    "scripts",
+    "tests",
+)
 
 each_document = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 

@@ -55,6 +55,7 @@ EXAMPLES: Final[dict[str, Json]] = {
     "session.renew_token": {"token": "007"},
     "session.ping": {"received": 0},
     "session.ack": {"received": 0},
+    "session.set_business_id": {"business_id": "evening"},
     "room.join": {"room": "math", "after": {"seq": 0, "epoch": ""}},
     "room.leave": {"room": "math"},
     "room.send": {"room": "math", "message_id": "m1", "message": {"type": "TEXT", "text": "hello"}},

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from asgiref.sync import sync_to_async
 
+from activity.models import BusinessId
 from projects.models import Project
 from realtime.registry import METHODS
 from tests.support.client import CallFailed, Client, Json
@@ -130,6 +131,14 @@ async def ping(world: World) -> None:
 @isolates("session.ack")
 async def ack(world: World) -> None:
     await world.ours.notify("session.ack", received=world.ours.received)
+
+
+@isolates("session.set_business_id")
+async def set_business_id(world: World) -> None:
+    business_id = f"of-{world.app}"
+    assert await world.ours.call("session.set_business_id", business_id=business_id) == {}
+    named = BusinessId.objects.filter(business_id=business_id).values_list("project__app_id", "uid")
+    assert [row async for row in named] == [(world.app, "ann")]
 
 
 @isolates("room.join")

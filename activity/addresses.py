@@ -1,0 +1,43 @@
+"""Where deliveries may go: nobody who may set a webhook is to reach the service's own network by it."""
+
+import asyncio
+import socket
+from concurrent.futures import Executor
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from typing import Final
+
+_NAT64: Final = IPv6Network("64:ff9b::/96")
+
+
+class Refused(Exception):
+    """Nothing is sent to this address."""
+
+
+async def resolve(host: str, port: int, *, allow_private: bool, executor: Executor) -> list[str]:
+    """The IP addresses to connect to, the best first: looked up once, so that what was checked is what is used.
+
+    Raises Refused when any of the host's addresses is not a public one, OSError when it has none.
+    """
+    loop = asyncio.get_running_loop()
+    found = await loop.run_in_executor(executor, socket.getaddrinfo, host, port, 0, socket.SOCK_STREAM)
+    addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
+    if not allow_private and not all(is_public(address) for address in addresses):
+        raise Refused("The host has an address that is not public.")
+    return addresses
+
+
+def is_public(address: str) -> bool:
+    """Whether an IP address is of the open Internet: not private, loopback, link-local, multicast or reserved, also
+    when it is wrapped into one of IPv6."""
+    if "%" in address:  # a zone is of a link
+        return False
+    ip = ip_address(address)
+    if isinstance(ip, IPv6Address):
+        if ip.sixtofour is not None or ip.teredo is not None:
+            return False
+        inner = ip.ipv4_mapped
+        if inner is None and ip in _NAT64:
+            inner = IPv4Address(int(ip) & 0xFFFFFFFF)
+        if inner is not None:
+            return is_public(str(inner))
+    return ip.is_global and not ip.is_multicast and not ip.is_reserved and not ip.is_unspecified
