@@ -1,6 +1,7 @@
 """The rule *settled*: webhooks read the log by key, and pass over no entry that is committed late."""
 
 import threading
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -10,12 +11,14 @@ from django.db import connection, transaction
 
 from activity.horizon import Horizon
 from activity.models import newest_entry
-from messaging.models import Entry
+from messaging.journal.backends import backend_for
+from messaging.models import Entry, Stream
 from messaging.services import append_entry, ensure_stream
 from projects.models import Project
 from tests.support.activity import deliveries, make_webhook, pump
 from tests.support.clock import Lifetime
-from tests.support.doubles import ThreadGate
+from tests.support.doubles import WAIT_S, ThreadGate
+from tests.support.journals import make_append, make_stream
 
 NOW = datetime(2026, 1, 15, 9, tzinfo=UTC)
 
@@ -125,6 +128,52 @@ def test_rule_settled_does_not_take_the_youngest_transaction_for_ended(project: 
         key = youngest.commit()
     assert before < key < after
     assert horizon.advance() == after
+
+
+@pytest.mark.usefixtures("_postgresql")
+@pytest.mark.parametrize("way", ["journal", "service"])
+def test_rule_settled_rests_on_writers_that_take_the_head_before_a_key(project: Project, way: str) -> None:
+    """While the head is somebody else's, whoever waits for it has taken no key: it gets its transaction's id first."""
+    append(project, "art", "m0")  # from now on the sequence's last value is a key
+    stream = make_stream(project)
+
+    def write() -> None:
+        try:
+            if way == "journal":
+                backend_for("postgresql").write([make_append(stream, "m1")], NOW, skip_locked=False)
+            else:
+                append(project, "math", "m1")
+        finally:
+            connection.close()
+
+    writer = threading.Thread(target=write)
+    with transaction.atomic():
+        Stream.objects.select_for_update().get(pk=stream.pk)
+        key = last_key()
+        writer.start()
+        wait_for_a_blocked_writer()
+        assert last_key() == key
+    writer.join()
+    assert last_key() == key + 1 == Entry.objects.get(stream=stream).pk
+
+
+def last_key() -> int:
+    """The last key that was taken, committed or not."""
+    return query("SELECT last_value FROM messaging_entry_id_seq")
+
+
+def wait_for_a_blocked_writer() -> None:
+    deadline_s = time.monotonic() + WAIT_S
+    while time.monotonic() < deadline_s:
+        if query("SELECT count(*) FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))"):
+            return
+    pytest.fail("nobody waits for the head")
+
+
+def query(sql: str) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(sql)
+        return int(cursor.fetchone()[0])
 
 
 @pytest.mark.usefixtures("_postgresql")
