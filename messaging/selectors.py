@@ -3,6 +3,8 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import reduce
+from operator import or_
 from typing import Final, Literal
 
 from django.db.models import Q
@@ -46,10 +48,10 @@ def find_streams(keys: Sequence[StreamKey]) -> dict[StreamKey, StreamHead]:
         by_project: dict[int, list[str]] = {}
         for project, name in keys[start : start + KEYS_PER_QUERY]:
             by_project.setdefault(project, []).append(name)
-        wanted = Q()
-        for project, names in by_project.items():
-            wanted |= Q(project_id=project, name__in=names)
-        rows = Stream.objects.filter(wanted).values_list("project_id", "name", "id", "epoch", "head", "acked")
+        wanted = [Q(project_id=project, name__in=names) for project, names in by_project.items()]
+        rows = Stream.objects.filter(reduce(or_, wanted)).values_list(
+            "project_id", "name", "id", "epoch", "head", "acked"
+        )
         for project, name, stream_id, epoch, head, acked in rows:
             found[project, name] = StreamHead(stream_id, epoch, head, acked)
     return found

@@ -39,9 +39,9 @@ GAP_S: Final = 0.05
 HEAD_CHECK_S: Final = 2.0
 PAGE_BYTES: Final = 256 * 1024
 HELD_LIMIT: Final = 1_000
-OPENERS: Final = 2
-"""Reads of heads at one time: what is asked for meanwhile gathers."""
 OPEN_BATCH: Final = 500
+OPEN_PAUSE_S: Final = 0.002
+"""Between two reads of heads for streams to open, so that those of a storm gather."""
 INBOXES_CHECKED: Final = 5_000
 """In one head check; up to so many users are checked each time."""
 LAYER_BYTES: Final = 256 * 1024
@@ -94,7 +94,7 @@ class Hub:
         self.repaired = 0
         self._touched: list[LiveStream] = []
         self._to_open: list[LiveStream] = []
-        self._openers = 0
+        self._is_opening = False
         self._inboxes_checked = 0
         self._rings_chars = 0
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -354,8 +354,8 @@ class Hub:
             stream = self.live[key] = LiveStream(key)
             stream.opened = self._loop.create_future()
             self._to_open.append(stream)
-            if self._openers < OPENERS:
-                self._openers += 1
+            if not self._is_opening:
+                self._is_opening = True
                 self.spawn(self._open_gathered())
         subscription = stream.subscriptions.get(session)
         if subscription is None:
@@ -369,17 +369,20 @@ class Hub:
         return subscription
 
     async def _open_gathered(self) -> None:
-        """Opens streams, all that gathered with one read: a storm of logins asks for thousands."""
+        """Opens streams: the first at once, in a storm of logins all that gathered meanwhile with one read."""
         try:
             while self._to_open:
                 streams, self._to_open = self._to_open[:OPEN_BATCH], self._to_open[OPEN_BATCH:]
                 await self._open(streams)
+                if self._to_open:
+                    await asyncio.sleep(OPEN_PAUSE_S)
         finally:
-            self._openers -= 1
+            self._is_opening = False
 
     async def _open(self, streams: Sequence[LiveStream]) -> None:
         try:
-            await asyncio.gather(*[self._layer.subscribe(stream_group(stream.key)) for stream in streams])
+            if self.shared:
+                await asyncio.gather(*[self._layer.subscribe(stream_group(stream.key)) for stream in streams])
             heads = await self._store.find([stream.key for stream in streams])
         except Exception as error:
             if not isinstance(error, RpcError):
