@@ -389,19 +389,20 @@ class Hub:
                 logger.exception("opening of %d streams failed", len(streams))
                 error = RpcError(UNAVAILABLE)
             for stream in streams:
-                await self._fail_to_open(stream, error)
+                self._fail_to_open(stream, error)
             return
         for stream in streams:
             self._opened(stream, heads.get(stream.key))
         self.flush()
 
-    async def _fail_to_open(self, stream: LiveStream, error: RpcError) -> None:
+    def _fail_to_open(self, stream: LiveStream, error: RpcError) -> None:
         assert stream.opened is not None
         if self.live.get(stream.key) is stream:
             del self.live[stream.key]
         stream.opened.set_exception(error)
         stream.opened.exception()  # nobody may be waiting any more
-        await self._layer_leave(stream.key)
+        if self.shared:
+            self.spawn(self._layer_leave(stream.key))
 
     def _opened(self, stream: LiveStream, head: StreamHead | None) -> None:
         """It has been listened to since before the head was read: what came between is held."""
