@@ -40,7 +40,7 @@ HEAD_CHECK_S: Final = 2.0
 PAGE_BYTES: Final = 256 * 1024
 HELD_LIMIT: Final = 1_000
 OPEN_BATCH: Final = 500
-OPEN_PAUSE_S: Final = 0.002
+OPEN_PAUSE_S: Final = 0.005
 """Between two reads of heads for streams to open, so that those of a storm gather."""
 INBOXES_CHECKED: Final = 5_000
 """In one head check; up to so many users are checked each time."""

@@ -24,9 +24,11 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.server import ServerState
+from websockets.datastructures import Headers
+from websockets.exceptions import InvalidHeaderValue
 from websockets.frames import CloseCode, Frame
 from websockets.http11 import Request
-from websockets.protocol import State
+from websockets.protocol import Protocol, State
 from websockets.speedups import apply_mask
 
 from realtime.server.buffers import MessageQueue, WriteGate
@@ -46,11 +48,37 @@ _MASKED: Final = 0x80
 
 
 class UpgradingHttpProtocol(HttpToolsProtocol):
-    """HTTP until the upgrade; then freed at once, not whenever the garbage collector finds the cycle."""
+    """HTTP until the upgrade; then freed at once, not whenever the garbage collector finds the cycle.
+
+    The request goes over as it was parsed here: written out and parsed once more it would take a third of a login.
+    """
 
     def handle_websocket_upgrade(self) -> None:
-        super().handle_websocket_upgrade()
+        request = self._request()
+        if request is not None:
+            self._hand_over(request)
+        else:
+            super().handle_websocket_upgrade()  # the protocol library says what is wrong
         self.parser = None  # type: ignore[assignment]  # as its connection_lost would
+
+    def _request(self) -> Request | None:
+        """As the protocol library would have parsed it; None for what it would refuse."""
+        if self.scope["method"] != "GET" or self.scope["http_version"] != "1.1":
+            return None
+        headers = Headers()
+        try:
+            for name, value in self.scope["headers"]:
+                headers[name.decode("ascii")] = value.decode("latin-1")
+            return Request(self.url.decode("ascii"), headers)
+        except (UnicodeDecodeError, InvalidHeaderValue):
+            return None
+
+    def _hand_over(self, request: Request) -> None:
+        self.connections.discard(self)
+        protocol = FramePassingProtocol(self.config, self.server_state, self.app_state)
+        protocol.take_over(self)
+        self.transport.set_protocol(protocol)
+        protocol.take_request(request)
 
 
 class FramePassingProtocol(WebSocketsSansIOProtocol):
@@ -132,6 +160,19 @@ class FramePassingProtocol(WebSocketsSansIOProtocol):
         self.transport.abort()
 
     # Opening and closing
+
+    def take_over(self, http: UpgradingHttpProtocol) -> None:
+        """In the place of `connection_made`: whose connection it is was found out before."""
+        self.connections.add(self)
+        self.transport = http.transport
+        self.server, self.client = http.server, http.client
+        self.scheme = "wss" if http.scheme == "https" else "ws"
+
+    def take_request(self, request: Request) -> None:
+        """A request that was parsed already. What follows it are frames."""
+        self.conn.parser = Protocol.parse(self.conn)
+        next(self.conn.parser)
+        self.handle_connect(request)
 
     def handle_connect(self, event: Request) -> None:
         super().handle_connect(event)
