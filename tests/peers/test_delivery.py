@@ -212,6 +212,24 @@ async def test_rule_pages_a_full_inbox_is_pulled_in_pages(post: Post) -> None:
     assert [text.split()[0] for text in found] == [*(str(number) for number in range(20)), "meanwhile"]
 
 
+async def test_rule_pages_a_page_of_hidden_entries_holds_nobody_up(post: Post) -> None:
+    """Between what was kept for bob are more bytes than a page has, all of them for the history alone."""
+    ann = await post.ann()
+    await ann.send_to("bob", "first", "m0", **KEPT)
+    for number in range(1, 20):
+        await ann.send_to("bob", "x" * 30_000, f"m{number}", historical=True)
+    await ann.send_to("bob", "last", "m20", **KEPT)
+    bob = post.lifetime.open_client(post.place)
+    login = await bob.login(post.app, "bob")
+    found, live = texts_in(login), login["inbox"]["live"]
+    for _ in range(2):
+        if not live:
+            page = await bob.call("stream.read", stream="inbox:bob", after=1)
+            found += [entry["body"]["message"]["text"] for entry in page["entries"]]
+            live = page["live"]
+    assert (found, live) == (["first", "last"], True)
+
+
 async def test_a_message_for_the_history_alone_is_not_delivered_to_who_was_away(post: Post) -> None:
     ann = await post.ann()
     assert await ann.send_to("bob", "for the record", "m1", historical=True) is False
