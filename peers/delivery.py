@@ -30,6 +30,8 @@ SENT: Final = "peer.sent"
 WAIT_S: Final = 9.0
 """A sender's client gives up after 10 s."""
 LOOK_S: Final = 0.5
+SECOND_S: Final = 20.0
+"""So long after connecting, a login included, clients send again what was not answered before."""
 set_lifetime(SENT, timedelta(seconds=15))
 """Of a message without the offline flag: its sender has been answered by then, whatever clocks say."""
 
@@ -42,7 +44,10 @@ class Answer(NamedTuple):
 
 
 class PeerMessage(NamedTuple):
-    """A message on its way; `body` is the entry's, JSON text. `answer` is called once, on the loop."""
+    """A message on its way; `body` is the entry's, JSON text. `answer` is called once, on the loop.
+
+    `may_be_second`: its sender has connected anew, and may have sent it already to a process that still has it in work.
+    """
 
     project_id: int
     sender: str
@@ -52,6 +57,7 @@ class PeerMessage(NamedTuple):
     flags: EntryFlag
     began_s: float
     answer: Callable[[Answer | RpcError], None]
+    may_be_second: bool = False
 
     @property
     def key(self) -> StreamKey:
@@ -145,11 +151,11 @@ class PeerMessages:
 
     def _append(self, message: PeerMessage, *, reachable: bool) -> None:
         flags = message.flags
-        if not reachable and not flags:
+        if not reachable and not flags and not message.may_be_second:
             self._runtime.hub.spawn(self._answer_unsent(message))
             return
         if not reachable and not flags & EntryFlag.OFFLINE:
-            flags |= EntryFlag.WITHDRAWN  # for the history only
+            flags |= EntryFlag.WITHDRAWN  # for the history only, or so that a first attempt comes too late
         messaging = self._runtime.part(Messaging)
         messaging.append(
             Append(

@@ -517,14 +517,18 @@ class Hub:
         if stream.id is None:
             return Page([], cursor)
         life = (stream.id, stream.epoch)
-        stored = await self._store.read(stream.id, after, max_bytes)
-        if life != (stream.id, stream.epoch):  # reset meanwhile: what was read is of the lost time
-            return Page([], stream.cursor or 0)
-        if not stored:
-            return Page([], cursor)  # retention has deleted it; what came meanwhile is another page
-        passed = [entry for entry in stored if entry.seq <= (stream.cursor or 0)]
-        entries = [(entry.seq, entry_text(stream.json_name, entry)) for entry in passed if not entry.hidden]
-        last = passed[-1].seq if passed else after
+        last = after
+        while True:
+            stored = await self._store.read(stream.id, last, max_bytes)
+            if life != (stream.id, stream.epoch):  # reset meanwhile: what was read is of the lost time
+                return Page([], stream.cursor or 0)
+            if not stored:
+                return Page([], cursor)  # retention has deleted it; what came meanwhile is another page
+            passed = [entry for entry in stored if entry.seq <= (stream.cursor or 0)]
+            entries = [(entry.seq, entry_text(stream.json_name, entry)) for entry in passed if not entry.hidden]
+            last = passed[-1].seq if passed else last
+            if entries or not passed or last >= cursor:
+                break  # else all of it is hidden: its reader would ask for the same again and again
         left = max_bytes - entries_size(entries)
         if left > 0 and len(passed) == len(stored):
             more = stream.ring_page(last, left)

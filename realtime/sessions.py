@@ -239,6 +239,7 @@ class Sessions:
         self._changed(project.id, outcome.left_rooms, left=uid)
         ended = outcome.previous if not outcome.resumed else None
         self._presence_changed(project.id, {uid: ended.generation if ended is not None else 0})
+        self._expect_rooms(session, outcome.rooms)
         try:
             await self._open_inbox(session)
             await self._restore_rooms(session, outcome.rooms)
@@ -257,11 +258,13 @@ class Sessions:
             raise RpcError(UNAVAILABLE, "The session was replaced.")
         session.inbox = subscription
 
-    async def _restore_rooms(self, session: Session, names: Sequence[str]) -> None:
+    def _expect_rooms(self, session: Session, names: Sequence[str]) -> None:
         """A session resumed from another process brings its rooms along; what it has left there, it has left."""
         for name in [name for name in session.subscriptions if name not in names]:
             self._runtime.hub.unsubscribe(session.subscriptions.pop(name))
         session.returning = {name for name in names if name not in session.subscriptions}
+
+    async def _restore_rooms(self, session: Session, names: Sequence[str]) -> None:
         for name in names:
             if name in session.returning:
                 session.subscriptions[name] = await self._return_to(session, name)

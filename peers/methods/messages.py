@@ -10,7 +10,7 @@ from messaging.journal.append import NO_FLAGS
 from messaging.messages import Message, check_message
 from messaging.models import EntryFlag
 from messaging.selectors import peer_history
-from peers.delivery import SENT, Answer, PeerMessage, PeerMessages
+from peers.delivery import SECOND_S, SENT, Answer, PeerMessage, PeerMessages
 from realtime.calls import Call
 from realtime.errors import (
     EXPIRED,
@@ -104,6 +104,7 @@ def _send(
     marks = ',"offline":true' if params.offline else ""
     if params.historical:
         marks += ',"historical":true'
+    now_s = call.runtime.loop.time()
     message = PeerMessage(
         project_id=session.project.id,
         sender=session.uid,
@@ -111,8 +112,9 @@ def _send(
         message_id=params.message_id,
         body=f'{{"message":{str(params.message, "utf-8")}{marks}}}',
         flags=(OFFLINE if params.offline else NO_FLAGS) | (HISTORICAL if params.historical else NO_FLAGS),
-        began_s=call.runtime.loop.time(),
+        began_s=now_s,
         answer=answer,
+        may_be_second=now_s - call.connection.connected_s < SECOND_S,
     )
     call.runtime.part(PeerMessages).send(message)
 

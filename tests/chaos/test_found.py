@@ -91,16 +91,18 @@ async def test_a_login_that_cannot_open_its_rooms_yet_keeps_the_session(two: Lif
     assert people(ann) == ["joined bob"]
 
 
-async def test_rooms_that_are_still_being_opened_survive_a_lost_lease(two: Lifetime, app: str) -> None:
-    """The store is emptied while a session that came from another process gets its rooms back."""
+@pytest.mark.parametrize("opening", ["inbox:bob", "room:math", "room:art"])
+async def test_rooms_that_are_still_being_opened_survive_a_lost_lease(two: Lifetime, app: str, opening: str) -> None:
+    """The store is emptied while a session that came from another process gets its inbox and its rooms back."""
     _, second = two.runtimes
     _, session = await enter(two, app, "bob", "math", "art")
     gate = Gate()
     subscribe = second.hub.subscribe
 
-    async def slow(*args: Any) -> Any:
-        await gate.come()
-        return await subscribe(*args)
+    async def slow(session: Any, name: str) -> Any:
+        if name == opening:
+            await gate.come()
+        return await subscribe(session, name)
 
     back = two.open_client(place=1)
     two.clock.advance(1.5)

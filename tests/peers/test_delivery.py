@@ -2,9 +2,12 @@
 
 import asyncio
 from typing import Any
+from unittest import mock
 
 import pytest
 
+from messaging.engine import Messaging
+from messaging.journal import Append
 from tests.peers.post import Post, committed, texts_in
 from tests.support.client import CallFailed, Client
 
@@ -47,6 +50,27 @@ async def test_rule_peers_what_was_answered_false_is_never_delivered_later(post:
     again = await post.bob_again()
     assert texts_in(again) == []
     assert await ann.send_to("bob", "back", "m3") is True
+
+
+async def test_rule_peers_a_first_attempt_that_comes_late_changes_no_answer(post: Post) -> None:
+    """Ann's first process had it in work when she lost it, and commits it after the second has answered."""
+    ann, bob = await post.ann(), await post.bob()
+    messaging, held = post.lifetime.runtime.part(Messaging), list[Append]()
+    with mock.patch.object(messaging, "append", held.append):
+        await ann.start_send_to("bob", "once", "m1")
+        await ann.call("session.ping")
+    await ann.close()
+    await bob.call("session.logout")
+    await post.pass_time(2)
+    again = await post.lifetime.enter(post.app, "ann", place=1)
+    assert await again.send_to("bob", "once", "m1") is False
+    for append in held:
+        messaging.append(append)
+    await post.committed()
+    assert texts_in(await post.bob_again()) == []
+    await post.seen()
+    assert await again.send_to("bob", "once", "m1") is False
+    assert len(held) == 1
 
 
 async def test_rule_peers_an_acknowledgement_of_later_ones_does_not_confirm_a_withdrawn_one(post: Post) -> None:
@@ -212,6 +236,24 @@ async def test_rule_pages_a_full_inbox_is_pulled_in_pages(post: Post) -> None:
     assert [text.split()[0] for text in found] == [*(str(number) for number in range(20)), "meanwhile"]
 
 
+async def test_rule_pages_a_page_of_hidden_entries_holds_nobody_up(post: Post) -> None:
+    """Between what was kept for bob are more bytes than a page has, all of them for the history alone."""
+    ann = await post.ann()
+    await ann.send_to("bob", "first", "m0", **KEPT)
+    for number in range(1, 20):
+        await ann.send_to("bob", "x" * 30_000, f"m{number}", historical=True)
+    await ann.send_to("bob", "last", "m20", **KEPT)
+    bob = post.lifetime.open_client(post.place)
+    login = await bob.login(post.app, "bob")
+    found, live = texts_in(login), login["inbox"]["live"]
+    for _ in range(2):
+        if not live:
+            page = await bob.call("stream.read", stream="inbox:bob", after=1)
+            found += [entry["body"]["message"]["text"] for entry in page["entries"]]
+            live = page["live"]
+    assert (found, live) == (["first", "last"], True)
+
+
 async def test_a_message_for_the_history_alone_is_not_delivered_to_who_was_away(post: Post) -> None:
     ann = await post.ann()
     assert await ann.send_to("bob", "for the record", "m1", historical=True) is False
@@ -243,8 +285,6 @@ def key_of(post: Post, uid: str) -> tuple[int, str]:
 
 async def session_acknowledges(post: Post, client: Client, session: Any, seq: int) -> None:
     """As if its frame had been read before the eviction."""
-    from messaging.engine import Messaging
-
     messaging = post.lifetime.runtimes[0].part(Messaging)
     messaging.acknowledge(session, seq)
     await messaging.journal.idle()
