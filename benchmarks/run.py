@@ -26,7 +26,8 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks import client, report
-from benchmarks.cases import CASES, CHANNELS_UVICORN, Case, Meter, Metrics, Point
+from benchmarks.cases import CASES, CHANNELS_UVICORN, Case, Point
+from benchmarks.meter import Meter, Metrics
 from benchmarks.processes import cores
 from benchmarks.systems import ROOT, Bench, System, versions
 from scripts.system import ensure

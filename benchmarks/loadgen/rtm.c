@@ -42,8 +42,9 @@ void rtm_write_message_id(char out[RTM_MESSAGE_ID_BYTES]) {
     if (!run_number) run_number = ((uint64_t)rand() << 31 | (uint64_t)rand()) & 0xffffffffffff;
     counter++;
     snprintf(out, RTM_MESSAGE_ID_BYTES, "%08llx-%04llx-7%03llx-%04llx-%012llx",
-             (unsigned long long)(ms >> 16 & 0xffffffff), (unsigned long long)(ms & 0xffff), (unsigned long long)(counter >> 14 & 0xfff),
-             (unsigned long long)(0x8000 | (counter & 0x3fff)), (unsigned long long)(run_number & 0xffffffffffff));
+             (unsigned long long)(ms >> 16 & 0xffffffff), (unsigned long long)(ms & 0xffff),
+             (unsigned long long)(counter >> 14 & 0xfff), (unsigned long long)(0x8000 | (counter & 0x3fff)),
+             (unsigned long long)(run_number & 0xffffffffffff));
 }
 
 void rtm_write_path(const struct connection *connection, char *out, size_t size) {
