@@ -164,11 +164,11 @@ CASES = (
         (SQLITE, POSTGRESQL),
         points=(
             _peers("one message at a time", mode="ack", seconds=4.0),
-            _peers("500/s", mode="open", rate=500, seconds=6.0),
+            _peers("500/s", mode="open", rate=500, warmup=3.0, seconds=6.0),
         ),
         quick_points=(
             _peers("one message at a time", mode="ack", **SHORT),
-            _peers("500/s", mode="open", rate=500, warmup=0.5, seconds=2.0),
+            _peers("500/s", mode="open", rate=500, warmup=1.5, seconds=2.0),
         ),
         measure=Meter.load,
     ),

@@ -14,7 +14,7 @@ CERTIFICATE: Final = "5cfd2fd1755d40ecb72977518be15d3b"
 
 
 @contextlib.contextmanager
-def issued(members: int) -> Iterator[dict[str, int | float | str | bool]]:
+def issued(members: int) -> Iterator[dict[str, str]]:
     """The load generator's options for `members` logins with a token each; their file is gone when the block ends."""
     run, now_s = unique_run(), int(time.time())
     with tempfile.NamedTemporaryFile("w", prefix="rostrum-tokens-") as file:
