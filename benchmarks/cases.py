@@ -1,20 +1,10 @@
-"""The cases: which load, on which systems, and what of it becomes a row of the results."""
+"""The cases: which load, on which systems."""
 
-import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, cast
 
-import redis
-
-from benchmarks import client
-from benchmarks.processes import PeakMemory
-from benchmarks.systems import Channels, Rostrum, Running, SocketIO, System
-
-Metrics = dict[str, float]
-Options = dict[str, int | float | str | bool]
-Log = Callable[[dict[str, Any]], None]
+from benchmarks.meter import Meter, Metrics, Options
+from benchmarks.systems import Channels, Rostrum, SocketIO, System
 
 
 @dataclass(frozen=True)
@@ -24,118 +14,6 @@ class Point:
     n: int
     variant: str
     options: Options
-
-
-@dataclass(frozen=True)
-class Meter:
-    """Measures points on a running system. `log` takes each run's events as they came."""
-
-    program: Path
-    running: Running
-    log: Log
-
-    def load(self, options: Options) -> Metrics:
-        """One run of the load generator: its figures, and the server's processor time meanwhile. The order of
-        sequence numbers is verified where the system has them."""
-        server = self.running.server
-        cpu_s: dict[str, float] = {}
-
-        def note_cpu(event: str) -> None:
-            if event in ("measuring", "measured"):
-                cpu_s[event] = server.cpu_s()
-
-        events = client.run(
-            self.program,
-            protocol=self.running.protocol,
-            port=server.port,
-            options={**options, "check": self.running.checks_order},
-            on_event=note_cpu,
-        )
-        self.log(events)
-        metrics = {name: value for name, value in events["result"].items() if name not in ("event", "seconds")}
-        metrics["logins_per_s"] = events["connected"]["logins_per_s"]
-        metrics["connections_lost"] = events["done"]["connections_lost"]
-        seconds = float(events["result"]["seconds"])
-        metrics["server_cpu"] = (cpu_s["measured"] - cpu_s["measuring"]) / seconds
-        if options.get("stalled"):
-            metrics["stalled_cut_off"] = events["done"]["stalled_cut_off"]
-        return metrics
-
-    def idle_memory(self, options: Options) -> Metrics:
-        """Resident memory that the logged-in connections added to a server that had none, per connection."""
-        server = self.running.server
-        rss_kib = {"before": server.rss_at_start_kib}
-
-        def note_memory(event: str) -> None:
-            if event == "measured":
-                rss_kib["after"] = server.rss_kib()
-
-        events = client.run(
-            self.program,
-            protocol=self.running.protocol,
-            port=server.port,
-            options=options,
-            on_event=note_memory,
-        )
-        self.log({**events, "rss_kib": rss_kib})
-        return {
-            "kib_per_connection": (rss_kib["after"] - rss_kib["before"]) / int(options["members"]),
-            "rss_kib": rss_kib["after"],
-            "connections_lost": events["done"]["connections_lost"],
-        }
-
-    def logins(self, options: Options) -> Metrics:
-        metrics = self.load(options)
-        return {name: metrics[name] for name in ("logins_per_s", "connections_lost")}
-
-    def memory_under_load(self, options: Options) -> Metrics:
-        """A load, and how far the server's memory rose above what it had when it was started."""
-        server = self.running.server
-        with PeakMemory(server) as memory:
-            metrics = self.load(options)
-        return {**metrics, "memory_rise_mb": (memory.peak_kib - server.rss_at_start_kib) / 1024}
-
-    def redis_commands(self, options: Options) -> Metrics:
-        """Redis commands per room message: those of the measurement, less what the same members cause in as
-        long a silence after it."""
-        assert self.running.redis_url is not None
-        counted: dict[str, int] = {}
-        members: list[int] = []  # of each process
-        with contextlib.closing(redis.Redis.from_url(self.running.redis_url)) as connection:
-
-            def count(event: str) -> None:
-                counted[event] = _commands(connection)
-                if event == "measured":
-                    members[:] = self.running.server.clients()
-
-            events = client.run(
-                self.program,
-                protocol=self.running.protocol,
-                port=self.running.server.port,
-                options={**options, "check": True},
-                on_event=count,
-            )
-        self.log({**events, "redis_commands": counted})
-        result = events["result"]
-        idle_per_s = (counted["lingered"] - counted["lingering"]) / float(options["linger"])
-        commands = counted["measured"] - counted["measuring"] - idle_per_s * float(result["seconds"])
-        return {
-            "redis_commands_per_message": commands / int(result["messages"]),
-            "redis_commands_per_s_idle": idle_per_s,
-            "members_of_second_process": members[1],
-            "messages_per_s": result["messages_per_s"],
-            "p50_ms": result["p50_ms"],
-            "p99_ms": result["p99_ms"],
-            "missing": result["missing"],
-            "repeats_or_backward": result["repeats_or_backward"],
-            "skips": result["skips"],
-        }
-
-
-def _commands(connection: redis.Redis) -> int:
-    """Commands that Redis has executed, without the one that asks for it."""
-    statistics = cast("dict[str, dict[str, int]]", connection.info("commandstats"))
-    return sum(numbers["calls"] for name, numbers in statistics.items() if name != "cmdstat_info")
 
 
 @dataclass(frozen=True)
@@ -191,6 +69,30 @@ def _layer(n: int, seconds: float) -> Point:
     return Point(n, "100/s", {"mode": "open", "rate": 100, "members": n, **timing})
 
 
+def _peers(variant: str, **load: int | float | str) -> Point:
+    pairs: Options = {"protocol": "rtm-peers", "members": 400, "rooms": 200, "senders": 200}
+    return Point(400, variant, {**pairs, **load})
+
+
+def _presence(visitors: int) -> Point:
+    subscribers = 500
+    options: Options = {
+        "protocol": "rtm-presence",
+        "mode": "visits",
+        "rooms": 0,
+        "members": subscribers + visitors,
+        "visitors": visitors,
+        "rate": 10,
+    }
+    return Point(subscribers, "", options)
+
+
+def _tokens(n: int, variant: str) -> Point:
+    load: Options = {"mode": "idle", "rooms": 0, "members": n, "seconds": 0.2}
+    return Point(n, variant, {**load, "tokens": variant == "with tokens"})
+
+
+TOKENS = ("server just started", "without tokens", "with tokens")
 SHORT = {"warmup": 0.5, "seconds": 1.0}
 
 CASES = (
@@ -247,6 +149,42 @@ CASES = (
         quick_points=(_logged_in(1000, "server just started", 0.2), _logged_in(1000, "server warm", 0.2)),
         measure=Meter.logins,
         quick_systems=WITHOUT_CHANNELS,
+    ),
+    Case(
+        "tokens",
+        (SQLITE, POSTGRESQL),
+        points=tuple(_tokens(3000, variant) for variant in ("server just started", "without tokens", "with tokens")),
+        quick_points=tuple(
+            _tokens(1000, variant) for variant in ("server just started", "without tokens", "with tokens")
+        ),
+        measure=Meter.logins,
+    ),
+    Case(
+        "peer",
+        (SQLITE, POSTGRESQL),
+        points=(
+            _peers("one message at a time", mode="ack", seconds=4.0),
+            _peers("500/s", mode="open", rate=500, warmup=3.0, seconds=6.0),
+        ),
+        quick_points=(
+            _peers("one message at a time", mode="ack", **SHORT),
+            _peers("500/s", mode="open", rate=500, warmup=1.5, seconds=2.0),
+        ),
+        measure=Meter.load,
+    ),
+    Case(
+        "presence",
+        (SQLITE, POSTGRESQL),
+        points=(_presence(20),),
+        quick_points=(_presence(5),),
+        measure=Meter.load,
+    ),
+    Case(
+        "drain",
+        (SQLITE, POSTGRESQL),
+        points=(Point(100, "200 messages each", {"users": 100, "messages": 200}),),
+        quick_points=(Point(100, "200 messages each", {"users": 100, "messages": 200}),),
+        measure=Meter.drain,
     ),
     Case(
         "slow",

@@ -72,8 +72,8 @@ def run(
     `lingering` and `lingered` the silence after it.
     Raises LoadFailed.
     """
-    command = [str(program), "--protocol", protocol, "--port", str(port), "--run", _unique_run()]
-    for name, value in options.items():
+    command = [str(program), "--protocol", protocol, "--port", str(port)]
+    for name, value in {"run": unique_run(), **options}.items():
         if value is not False:
             command.append("--" + name.replace("_", "-"))
             if value is not True:
@@ -105,6 +105,6 @@ def run(
     return events
 
 
-def _unique_run() -> str:
+def unique_run() -> str:
     """Part of all ids of a run: users, rooms and messages of two runs never meet."""
     return f"b{int(time.time()):x}p{os.getpid():x}n{next(_run_numbers)}"

@@ -47,6 +47,8 @@ def one_line(metrics: dict[str, float]) -> str:
         ("acks_per_s", "acks/s"),
         ("p50_ms", "ms p50"),
         ("p99_ms", "ms p99"),
+        ("ack_p99_ms", "ms p99 to the acknowledgement"),
+        ("drain_s", "s until all have everything"),
         ("kib_per_connection", "KiB a connection"),
         ("memory_rise_mb", "MB more memory"),
         ("redis_commands_per_message", "Redis commands a message"),

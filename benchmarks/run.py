@@ -1,7 +1,7 @@
 """Runs the benchmark: every case on every system, in turn, and keeps the results.
 
     .venv/bin/python benchmarks/run.py [--quick] [--case burst,steady] [--system rostrum,socket.io]
-                                       [--database sqlite,postgresql] [--minutes 30]
+                                       [--database sqlite,postgresql] [--minutes 40]
 
 README.md says what is measured and how.
 """
@@ -26,7 +26,8 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks import client, report
-from benchmarks.cases import CASES, CHANNELS_UVICORN, Case, Meter, Metrics, Point
+from benchmarks.cases import CASES, CHANNELS_UVICORN, Case, Point
+from benchmarks.meter import Meter, Metrics
 from benchmarks.processes import cores
 from benchmarks.systems import ROOT, Bench, System, versions
 from scripts.system import ensure
@@ -177,11 +178,11 @@ def parse_arguments() -> argparse.Namespace:
         return [name.strip() for name in text.split(",") if name.strip()]
 
     parser = argparse.ArgumentParser(description="Rostrum beside Socket.IO and the chat of Channels' tutorial.")
-    parser.add_argument("--quick", action="store_true", help="each case once and shorter, in about three minutes")
+    parser.add_argument("--quick", action="store_true", help="each case once and shorter, in about four minutes")
     parser.add_argument("--case", type=names, default=[], help=", ".join(case.name for case in CASES))
     parser.add_argument("--system", type=names, default=[], help="rostrum, socket.io, channels, channels-uvicorn")
     parser.add_argument("--database", type=names, default=[], help="sqlite, postgresql")
-    parser.add_argument("--minutes", type=float, help="begin nothing new after so long (30; quick: 4)")
+    parser.add_argument("--minutes", type=float, help="begin nothing new after so long (40; quick: 6)")
     arguments = parser.parse_args()
     known = {case.name for case in CASES}
     if unknown := set(arguments.case) - known:
@@ -205,7 +206,7 @@ def main() -> int:
     jobs = plan(arguments)
     if not jobs:
         raise SystemExit("No case has the systems asked for.")
-    limit_s = 60 * (arguments.minutes or (4 if arguments.quick else 30))
+    limit_s = 60 * (arguments.minutes or (6 if arguments.quick else 40))
     # Only a case measured in full may replace what was kept of it.
     complete = not (arguments.quick or arguments.system or arguments.database)
     begun_s = time.monotonic()

@@ -15,6 +15,7 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
+from benchmarks import tokens
 from benchmarks.processes import ServerProcess
 from scripts.services import PrivatePostgres, PrivateRedis, free_port
 
@@ -104,7 +105,8 @@ class System(ABC):
 
 
 class Rostrum(System):
-    """`manage.py serve` with the demo project, whose rates alone are raised for the benchmark.
+    """`manage.py serve` with the demo project, whose rates alone are raised for the benchmark, and with one that wants
+    tokens.
 
     `redis`: presence and layer in Redis instead of memory. `serve`: further arguments of `serve`.
     """
@@ -123,7 +125,12 @@ class Rostrum(System):
             return
         template.mkdir()
         environment = self._environment(bench, template, "rostrum")
-        for command in (["migrate", "--no-input", "--verbosity", "0"], ["demo", "--benchmark"]):
+        certified = ["--app-id", tokens.APP_ID, "--certificate", tokens.CERTIFICATE, "--enable-certificate"]
+        for command in (
+            ["migrate", "--no-input", "--verbosity", "0"],
+            ["demo", "--benchmark"],
+            ["create_project", "Tokens", *certified],
+        ):
             run([sys.executable, "manage.py", *command], environment, cwd=ROOT)
 
     @contextlib.contextmanager

@@ -1,5 +1,5 @@
 /*
- * The load and its figures.
+ * The load: messages to rooms.
  *
  * What is counted, the same for every system: a delivery is a message that reached a member other than its
  * sender. Each message carries when it was sent and by whom, as "@ts=<microseconds>,<sender>;". The receiver
@@ -11,39 +11,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
-#define STUCK_US SECOND_US     /* no delivery for so long: what is missing will not come */
-#define DRAIN_S 3.0            /* how long to wait for the last deliveries */
 #define REFUSALS_TO_PRINT 3
 
-struct totals {
-    uint64_t sent;
-    uint64_t expected;  /* deliveries that the messages sent should make */
-    uint64_t delivered;
-    uint64_t acknowledged;
-    uint64_t refused;
-    uint64_t frames;
-};
-
-static struct totals totals;
-static uint64_t repeats_or_backward, skips; /* --check */
-static struct histogram delivery_latency, ack_latency;
-static bool recording;      /* latencies */
 static bool answering_acks; /* LOAD_ACK: an acknowledgement brings the sender's next message */
 static int *readers;        /* of each room: members that are to receive */
 
 /* ------------------------------------------------------------------ what arrives */
 
-void load_count_frame(void) {
-    totals.frames++;
-}
-
 static void send_from(struct connection *connection);
 
-void load_acknowledged(struct connection *connection, uint64_t now) {
-    totals.acknowledged++;
-    if (recording && options.mode == LOAD_ACK) histogram_add(&ack_latency, now - connection->sent_us);
+void load_acknowledged(struct connection *connection, uint64_t sent_us, uint64_t now) {
+    figures_acknowledgement(sent_us, now);
     if (answering_acks) send_from(connection);
 }
 
@@ -51,14 +30,6 @@ void load_refused(struct connection *connection, const char *text, size_t length
     if (totals.refused++ < REFUSALS_TO_PRINT)
         fprintf(stderr, "refused: %.*s\n", (int)(length < 200 ? length : 200), text);
     if (answering_acks) send_from(connection);
-}
-
-void load_sequence(struct connection *connection, uint64_t seq) {
-    if (seq <= connection->last_seq)
-        repeats_or_backward++;
-    else if (connection->last_seq && seq != connection->last_seq + 1)
-        skips++;
-    connection->last_seq = seq;
 }
 
 void load_reader_gone(const struct connection *connection) {
@@ -84,11 +55,10 @@ void load_deliveries(struct connection *connection, const char *text, size_t len
         at = read_number(at + sizeof mark, end, &sent_us);
         at = read_number(at + 1, end, &sender);
         if (sender == (uint64_t)connection->index) {
-            if (options.protocol == &protocol_channels) load_acknowledged(connection, now);
+            if (options.protocol == &protocol_channels) load_acknowledged(connection, sent_us, now);
             continue;
         }
-        totals.delivered++;
-        if (recording) histogram_add(&delivery_latency, now > sent_us ? now - sent_us : 0);
+        figures_delivery(sent_us, now);
     }
 }
 
@@ -127,73 +97,6 @@ static void send_next(void) {
     exit(4);
 }
 
-/* ------------------------------------------------------------------ the measurement */
-
-static struct {
-    struct totals before;
-    uint64_t began_us;
-    double began_cpu_s;
-} measurement;
-
-static double cpu_s(void) {
-    struct rusage usage;
-    getrusage(RUSAGE_SELF, &usage);
-    return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
-           (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
-}
-
-static void begin_measurement(void) {
-    histogram_reset(&delivery_latency);
-    histogram_reset(&ack_latency);
-    measurement.before = totals;
-    measurement.began_us = now_us();
-    measurement.began_cpu_s = cpu_s();
-    recording = true;
-    printf("{\"event\":\"measuring\"}\n");
-}
-
-static bool missing_deliveries(void) {
-    return totals.delivered < totals.expected;
-}
-
-static void drain(void) {
-    uint64_t end = now_us() + (uint64_t)(DRAIN_S * 1e6);
-    while (missing_deliveries() && now_us() < end) network_poll(5);
-}
-
-/* `late_counts`: latencies of what was sent in the window count even when it arrives after it (open loop). */
-static void end_measurement(bool late_counts) {
-    const struct totals *before = &measurement.before;
-    struct totals after = totals;
-    double elapsed_s = (double)(now_us() - measurement.began_us) / 1e6;
-    double client_cpu = (cpu_s() - measurement.began_cpu_s) / elapsed_s;
-    printf("{\"event\":\"measured\"}\n");
-    recording = late_counts;
-    answering_acks = false;
-    drain();
-    recording = false;
-    uint64_t delivered = after.delivered - before->delivered;
-    uint64_t missing = totals.expected > totals.delivered ? totals.expected - totals.delivered : 0;
-    printf("{\"event\":\"result\",\"seconds\":%.3f,\"messages\":%llu,\"deliveries\":%llu,"
-           "\"messages_per_s\":%.1f,\"deliveries_per_s\":%.1f,\"acks_per_s\":%.1f,",
-           elapsed_s, (unsigned long long)(after.sent - before->sent), (unsigned long long)delivered,
-           (double)(after.sent - before->sent) / elapsed_s, (double)delivered / elapsed_s,
-           (double)(after.acknowledged - before->acknowledged) / elapsed_s);
-    printf("\"p50_ms\":%.3f,\"p90_ms\":%.3f,\"p99_ms\":%.3f,\"max_ms\":%.3f,",
-           histogram_percentile(&delivery_latency, 0.50) / 1e3, histogram_percentile(&delivery_latency, 0.90) / 1e3,
-           histogram_percentile(&delivery_latency, 0.99) / 1e3, (double)delivery_latency.max / 1e3);
-    if (options.mode == LOAD_ACK)
-        printf("\"ack_p50_ms\":%.3f,\"ack_p99_ms\":%.3f,", histogram_percentile(&ack_latency, 0.50) / 1e3,
-               histogram_percentile(&ack_latency, 0.99) / 1e3);
-    printf("\"frames_per_delivery\":%.4f,\"client_cpu\":%.3f,\"refused\":%llu,\"missing\":%llu",
-           delivered ? (double)(after.frames - before->frames) / (double)delivered : 0.0, client_cpu,
-           (unsigned long long)totals.refused, (unsigned long long)missing);
-    if (options.check)
-        printf(",\"repeats_or_backward\":%llu,\"skips\":%llu", (unsigned long long)repeats_or_backward,
-               (unsigned long long)skips);
-    printf("}\n");
-}
-
 /* ------------------------------------------------------------------ the modes */
 
 /* A loop's clock: the warm-up, then the measurement. */
@@ -212,7 +115,7 @@ static struct schedule schedule_from_now(void) {
 static bool schedule_goes_on(struct schedule *schedule, uint64_t now) {
     if (!schedule->measuring && now >= schedule->measure_us) {
         schedule->measuring = true;
-        begin_measurement();
+        figures_begin();
     }
     return now < schedule->end_us;
 }
@@ -242,7 +145,7 @@ static void run_closed(void) {
             last_progress_us = now;
         }
     }
-    end_measurement(false);
+    figures_end(false);
 }
 
 static void run_open(void) {
@@ -255,21 +158,22 @@ static void run_open(void) {
         now = now_us();
         network_poll(due > now ? (int)((due - now) / 1000) : 0);
     }
-    end_measurement(true);
+    figures_end(true);
 }
 
 static void run_ack(void) {
     struct schedule schedule = schedule_from_now();
     answering_acks = true;
-    for (int i = 0; i < options.senders; i++) send_next();
+    for (int i = 0; i < options.senders * options.window; i++) send_next();
     while (schedule_goes_on(&schedule, now_us())) network_poll(5);
-    end_measurement(false);
+    answering_acks = false;
+    figures_end(false);
 }
 
 static void run_idle(void) {
-    begin_measurement();
+    figures_begin();
     network_poll_for(options.seconds);
-    end_measurement(false);
+    figures_end(false);
 }
 
 void load_prepare(void) {
@@ -279,6 +183,7 @@ void load_prepare(void) {
         connection->index = i;
         connection->room = options.rooms > 0 ? i % options.rooms : -1;
         connection->stalled = i < options.stalled;
+        connection->visits = i >= options.members - options.visitors;
         connection->sends = i >= options.stalled && i < options.stalled + options.senders;
         if (connection->room >= 0 && !connection->stalled) readers[connection->room]++;
     }
@@ -290,5 +195,6 @@ void load_run(void) {
     case LOAD_CLOSED: run_closed(); break;
     case LOAD_OPEN: run_open(); break;
     case LOAD_ACK: run_ack(); break;
+    case LOAD_VISITS: visits_run(); break;
     }
 }

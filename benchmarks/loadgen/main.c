@@ -21,7 +21,6 @@ struct options options = {
     .rooms = 1,
     .senders = 1,
     .concurrency = 50,
-    .window = 16,
     .rate = 10,
     .warmup_s = 1,
     .seconds = 3,
@@ -32,17 +31,20 @@ struct options options = {
 };
 
 static void usage(void) {
-    fputs("usage: loadgen --protocol channels|socketio|rtm --port PORT [--mode closed|open|ack|idle]\n"
+    fputs("usage: loadgen --protocol channels|socketio|rtm|rtm-peers|rtm-presence --port PORT\n"
+          "               [--mode closed|open|ack|idle|visits]\n"
           "  --members N        connections, spread over the rooms (100)\n"
-          "  --rooms N          0: log in and join nothing (1)\n"
+          "  --rooms N          0: log in and join nothing (1); rtm-peers: pairs, half as many as members\n"
           "  --senders N        of the members (1)\n"
           "  --stalled N        of the members; they join, then never read (0)\n"
-          "  --window N         closed: messages in flight (16)\n"
-          "  --rate N           open: messages a second (10)\n"
+          "  --visitors N       visits: of the members; they come during the load, and go (0)\n"
+          "  --window N         closed: messages in flight (16); ack: of each sender (1; more: rtm-peers only)\n"
+          "  --rate N           open: messages a second; visits: logins and logouts a second (10)\n"
           "  --warmup S --seconds S   load before, and length of, the measurement (1, 3)\n"
           "  --linger S         stay for so long after the measurement, and send nothing (0)\n"
           "  --message-bytes N  size of the message object (115)\n"
           "  --concurrency N    connections being opened at one time (50)\n"
+          "  --tokens FILE      rtm: a line \"uid token\" for each member, in order; its uid is RUN-u0, RUN-u1, ...\n"
           "  --check            rtm: verify sequence numbers\n"
           "  --app ID           rtm: App ID\n"
           "  --path PATH        channels: path before the room's name (/ws/chat/)\n"
@@ -52,7 +54,8 @@ static void usage(void) {
 }
 
 static const struct protocol *protocol_named(const char *name) {
-    static const struct protocol *const all[] = {&protocol_channels, &protocol_socketio, &protocol_rtm};
+    static const struct protocol *const all[] = {&protocol_channels, &protocol_socketio, &protocol_rtm,
+                                                &protocol_rtm_peers, &protocol_rtm_presence};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         if (!strcmp(all[i]->name, name)) return all[i];
     return NULL;
@@ -63,13 +66,28 @@ static enum load_mode mode_named(const char *name) {
     if (!strcmp(name, "closed")) return LOAD_CLOSED;
     if (!strcmp(name, "open")) return LOAD_OPEN;
     if (!strcmp(name, "ack")) return LOAD_ACK;
+    if (!strcmp(name, "visits")) return LOAD_VISITS;
     usage();
     return LOAD_IDLE;
 }
 
+static bool load_makes_sense(void) {
+    bool watches = options.mode == LOAD_VISITS;
+    if (watches != (options.protocol == &protocol_rtm_presence)) return false;
+    if (watches)
+        return options.visitors > 0 && options.visitors < options.members && options.visitors <= MAX_VISITORS &&
+               !options.stalled && !options.rooms;
+    if (options.visitors) return false;
+    if (options.protocol == &protocol_rtm_peers && options.members != 2 * options.rooms) return false;
+    if (options.mode == LOAD_IDLE) return true;
+    if (options.mode == LOAD_CLOSED && options.rooms != 1) return false; /* its window is counted in a room's members */
+    if (options.mode == LOAD_ACK && options.window > 1 && !options.protocol->acks_are_of_a_message) return false;
+    return options.rooms > 0 && options.senders > 0 && options.senders + options.stalled <= options.members;
+}
+
 static void read_options(int argc, char **argv) {
-    enum { PROTOCOL = 1, PORT, MODE, MEMBERS, ROOMS, SENDERS, STALLED, WINDOW, RATE, WARMUP, SECONDS,
-           LINGER, MESSAGE_BYTES, CONCURRENCY, CHECK, APP, PATH, RUN };
+    enum { PROTOCOL = 1, PORT, MODE, MEMBERS, ROOMS, SENDERS, STALLED, VISITORS, WINDOW, RATE, WARMUP,
+           SECONDS, LINGER, MESSAGE_BYTES, CONCURRENCY, CHECK, APP, PATH, TOKENS, RUN };
     static const struct option known[] = {
         {"protocol", required_argument, NULL, PROTOCOL},
         {"port", required_argument, NULL, PORT},
@@ -78,6 +96,7 @@ static void read_options(int argc, char **argv) {
         {"rooms", required_argument, NULL, ROOMS},
         {"senders", required_argument, NULL, SENDERS},
         {"stalled", required_argument, NULL, STALLED},
+        {"visitors", required_argument, NULL, VISITORS},
         {"window", required_argument, NULL, WINDOW},
         {"rate", required_argument, NULL, RATE},
         {"warmup", required_argument, NULL, WARMUP},
@@ -88,6 +107,7 @@ static void read_options(int argc, char **argv) {
         {"check", no_argument, NULL, CHECK},
         {"app", required_argument, NULL, APP},
         {"path", required_argument, NULL, PATH},
+        {"tokens", required_argument, NULL, TOKENS},
         {"run", required_argument, NULL, RUN},
         {NULL, 0, NULL, 0},
     };
@@ -100,6 +120,7 @@ static void read_options(int argc, char **argv) {
         case ROOMS: options.rooms = atoi(optarg); break;
         case SENDERS: options.senders = atoi(optarg); break;
         case STALLED: options.stalled = atoi(optarg); break;
+        case VISITORS: options.visitors = atoi(optarg); break;
         case WINDOW: options.window = atoi(optarg); break;
         case RATE: options.rate = atof(optarg); break;
         case WARMUP: options.warmup_s = atof(optarg); break;
@@ -110,21 +131,19 @@ static void read_options(int argc, char **argv) {
         case CHECK: options.check = true; break;
         case APP: options.app = optarg; break;
         case PATH: options.path = optarg; break;
+        case TOKENS: options.tokens = optarg; break;
         case RUN: options.run = optarg; break;
         default: usage();
         }
     }
-    bool loads = options.mode != LOAD_IDLE;
+    if (!options.window) options.window = options.mode == LOAD_CLOSED ? 16 : 1;
+    if (options.mode == LOAD_IDLE || options.mode == LOAD_VISITS) options.senders = 0;
     if (!options.protocol || options.port < 1 || options.port > 65535 || optind != argc || options.members < 1 ||
         options.rooms < 0 || options.rooms > options.members || options.concurrency < 1 || options.stalled < 0 ||
         options.message_bytes < 64 || options.message_bytes > 60000 || options.rate <= 0 || options.window < 1 ||
-        strlen(options.run) > 24 || strlen(options.path) > 128 || strlen(options.app) > 64)
+        options.visitors < 0 || strlen(options.run) > 24 || strlen(options.path) > 128 || strlen(options.app) > 64 ||
+        !load_makes_sense())
         usage();
-    /* A window is counted in deliveries of one room. */
-    if (loads && (options.senders < 1 || options.rooms < 1 || (options.mode == LOAD_CLOSED && options.rooms != 1) ||
-                  options.senders + options.stalled > options.members))
-        usage();
-    if (!loads) options.senders = 0;
 }
 
 static void raise_file_limit(void) {
@@ -135,13 +154,14 @@ static void raise_file_limit(void) {
 }
 
 static void connect_members(void) {
+    int count = options.members - options.visitors;
     uint64_t began_us = now_us();
-    connections_open(CONNECT_LIMIT_S);
+    connections_open(count, CONNECT_LIMIT_S);
     double seconds = (double)(now_us() - began_us) / 1e6;
     printf("{\"event\":\"connected\",\"connections\":%d,\"failed\":%d,\"seconds\":%.3f,\"logins_per_s\":%.1f}\n",
-           connections_ready_count, options.members - connections_ready_count, seconds,
+           connections_ready_count, count - connections_ready_count, seconds,
            connections_ready_count / seconds);
-    if (connections_ready_count < options.members) exit(EXIT_NOT_CONNECTED);
+    if (connections_ready_count < count) exit(EXIT_NOT_CONNECTED);
 }
 
 static void linger(void) {
@@ -163,6 +183,7 @@ int main(int argc, char **argv) {
     setvbuf(stdout, NULL, _IOLBF, 0);
     signal(SIGPIPE, SIG_IGN);
     read_options(argc, argv);
+    if (options.tokens) tokens_read();
     raise_file_limit();
     srand((unsigned)now_us() ^ (unsigned)getpid());
 
@@ -175,9 +196,14 @@ int main(int argc, char **argv) {
     load_run();
     linger();
 
-    int stalled_cut_off = 0;
-    for (int i = 0; i < options.stalled; i++) stalled_cut_off += connections[i].state == STATE_CLOSED;
-    int lost = connections_closed_count - stalled_cut_off;
+    int lost = 0, stalled_cut_off = 0;
+    for (int i = 0; i < options.members; i++) {
+        if (connections[i].state != STATE_CLOSED || connections[i].leaving) continue;
+        if (connections[i].stalled)
+            stalled_cut_off++;
+        else
+            lost++;
+    }
     say_goodbye();
     printf("{\"event\":\"done\",\"connections_lost\":%d,\"stalled_cut_off\":%d}\n", lost, stalled_cut_off);
     return 0;

@@ -25,7 +25,6 @@ int connections_ready_count;
 int connections_closed_count;
 bool connections_may_close;
 
-static int connection_count;
 static int next_to_open;
 static int epoll_fd;
 
@@ -55,7 +54,8 @@ bool connection_is_open(const struct connection *connection) {
 
 void connection_close(struct connection *connection, const char *why) {
     if (connection->state == STATE_CLOSED) return;
-    if (!connections_may_close && !connection->stalled && connections_closed_count < FAILURES_TO_PRINT)
+    bool may_close = connections_may_close || connection->stalled || connection->leaving;
+    if (!may_close && connections_closed_count < FAILURES_TO_PRINT)
         fprintf(stderr, "connection %d lost in state %d: %s\n", connection->index, connection->state, why);
     if (connection->state == STATE_READY)
         load_reader_gone(connection);
@@ -184,8 +184,7 @@ void network_poll_for(double seconds) {
     while (now_us() < end) network_poll(10);
 }
 
-static void open_next(void) {
-    struct connection *connection = &connections[next_to_open++];
+void connection_open(struct connection *connection) {
     connection->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (connection->fd < 0) {
         perror("socket");
@@ -214,7 +213,6 @@ static void open_next(void) {
 }
 
 struct connection *connections_create(int count) {
-    connection_count = count;
     connections = calloc((size_t)count, sizeof *connections);
     epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     if (!connections || epoll_fd < 0) {
@@ -224,10 +222,11 @@ struct connection *connections_create(int count) {
     return connections;
 }
 
-void connections_open(double limit_s) {
+void connections_open(int count, double limit_s) {
     uint64_t end = now_us() + (uint64_t)(limit_s * 1e6);
-    while (now_us() < end && (next_to_open < connection_count || connections_opening)) {
-        while (next_to_open < connection_count && connections_opening < options.concurrency) open_next();
+    while (now_us() < end && (next_to_open < count || connections_opening)) {
+        while (next_to_open < count && connections_opening < options.concurrency)
+            connection_open(&connections[next_to_open++]);
         network_poll(5);
     }
 }

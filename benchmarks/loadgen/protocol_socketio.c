@@ -57,7 +57,7 @@ static void received(struct connection *connection, const char *text, size_t len
     else if (connection->state != STATE_READY)
         enter(connection, text, length);
     else if (begins(text, length, SIO_ACK))
-        load_acknowledged(connection, now);
+        load_acknowledged(connection, connection->sent_us, now);
     else
         load_deliveries(connection, text, length, now);
 }

@@ -68,13 +68,13 @@ static void receive_data(struct connection *connection, enum opcode opcode, bool
                          size_t length, uint64_t now) {
     connection->payload_bytes += length;
     if (final && opcode != OP_CONTINUATION) {
-        load_count_frame();
+        totals.frames++;
         options.protocol->received(connection, (const char *)payload, length, now);
         return;
     }
     buffer_append(&connection->fragment, payload, length);
     if (!final) return;
-    load_count_frame();
+    totals.frames++;
     options.protocol->received(connection, (const char *)connection->fragment.data, connection->fragment.length, now);
     connection->fragment.length = 0;
 }

@@ -1,12 +1,10 @@
 """The benchmark's load generator against servers whose answers are known."""
 
-import asyncio
 import json
 import os
 import shutil
 import subprocess
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +13,9 @@ from websockets.asyncio.server import ServerConnection, serve
 
 from benchmarks import client
 from benchmarks.processes import ServerProcess
-from benchmarks.systems import ROOT, SOCKETIO, clean_environment
+from benchmarks.systems import SOCKETIO, clean_environment
 from scripts.services import free_port
-
-pytestmark = pytest.mark.skipif(
-    shutil.which("gcc") is None and shutil.which("cc") is None, reason="there is no C compiler"
-)
-
-
-@pytest.fixture(scope="module")
-def program() -> Path:
-    return client.build(ROOT / "var" / "benchmarks")
+from tests.benchmarks.servers import answer, compact, load, refusal, serving
 
 
 class Room:
@@ -75,25 +65,9 @@ class Room:
             await self.send(member, mine if member is sender else push)
 
     async def send(self, connection: ServerConnection, message: object) -> None:
-        text = json.dumps(message, separators=(",", ":"))
+        text = compact(message)
         self.sent_bytes[connection] = self.sent_bytes.get(connection, 0) + len(text)
         await connection.send(text)
-
-
-def answer(call: dict[str, Any], result: dict[str, Any]) -> dict[str, Any]:
-    return {"jsonrpc": "2.0", "id": call["id"], "result": result}
-
-
-@asynccontextmanager
-async def serving(room: Room) -> AsyncIterator[int]:
-    async with serve(room.talk, "127.0.0.1", 0, compression=None) as server:
-        port: int = next(iter(server.sockets)).getsockname()[1]
-        yield port
-
-
-async def load(program: Path, port: int, protocol: str = "rtm", **options: Any) -> dict[str, client.Event]:
-    timing = {"warmup": 0.1, "seconds": 0.5, "members": 8}
-    return await asyncio.to_thread(client.run, program, protocol=protocol, port=port, options={**timing, **options})
 
 
 async def test_deliveries_count_for_members_other_than_the_sender(program: Path) -> None:
@@ -159,9 +133,7 @@ async def test_a_silent_connection_sends_heartbeats_and_logs_out_at_the_end(prog
 async def test_a_refused_login_is_an_error_with_its_reason(program: Path) -> None:
     async def refuse(connection: ServerConnection) -> None:
         async for text in connection:
-            error = {"code": 1, "message": "no such project", "data": {"name": "app_unknown"}}
-            refusal = {"jsonrpc": "2.0", "id": json.loads(text)["id"], "error": error}
-            await connection.send(json.dumps(refusal, separators=(",", ":")))
+            await connection.send(compact(refusal(json.loads(text), "app_unknown", "no such project")))
 
     async with serve(refuse, "127.0.0.1", 0) as server:
         port = next(iter(server.sockets)).getsockname()[1]
