@@ -75,8 +75,11 @@ class UpgradingHttpProtocol(HttpToolsProtocol):
 
     def _hand_over(self, request: Request) -> None:
         self.connections.discard(self)
-        protocol = FramePassingProtocol(self.config, self.server_state, self.app_state)
-        protocol.take_over(self)
+        protocol = self.ws_protocol_class(  # type: ignore[misc, call-arg]
+            config=self.config, server_state=self.server_state, app_state=self.app_state
+        )
+        assert isinstance(protocol, FramePassingProtocol)
+        protocol.connection_made(self.transport)
         self.transport.set_protocol(protocol)
         protocol.take_request(request)
 
@@ -160,13 +163,6 @@ class FramePassingProtocol(WebSocketsSansIOProtocol):
         self.transport.abort()
 
     # Opening and closing
-
-    def take_over(self, http: UpgradingHttpProtocol) -> None:
-        """In the place of `connection_made`: whose connection it is was found out before."""
-        self.connections.add(self)
-        self.transport = http.transport
-        self.server, self.client = http.server, http.client
-        self.scheme = "wss" if http.scheme == "https" else "ws"
 
     def take_request(self, request: Request) -> None:
         """A request that was parsed already. What follows it are frames."""
