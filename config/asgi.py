@@ -1,20 +1,30 @@
 """The ASGI application: HTTP by Django, the WebSocket by the gateway, start and stop by the lifespan."""
 
 import os
+from typing import Any
 
 from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, Scope
 from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-http = get_asgi_application()  # before the imports that need the apps loaded
+pages = get_asgi_application()  # before the imports that need the apps loaded
 
 from channels.routing import ProtocolTypeRouter  # noqa: E402
 from django.db.backends.base.base import BaseDatabaseWrapper  # noqa: E402
 
 from config.lifespan import lifespan  # noqa: E402
 from realtime.consumer import Gateway  # noqa: E402
+from realtime.rest.handler import RestApplication, is_rest  # noqa: E402
 
 gateway = Gateway.as_asgi()
+rest = RestApplication()
+
+
+async def http(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+    """The REST interface has an application of its own; the rest is Django's."""
+    assert scope["type"] == "http"
+    application: Any = rest if is_rest(scope["path"]) else pages
+    await application(scope, receive, send)
 
 
 async def websocket(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:

@@ -36,6 +36,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "ninja",  # its pages' scripts and styles, so that they come from here
     "projects",
     "realtime",
     "messaging",

@@ -83,7 +83,13 @@ class Entry(models.Model):
                 fields=["stream", "sender", "id"],
                 name="entry_peer_history",
                 condition=models.Q(flags__in=HISTORICAL_FLAGS),
-            )
+            ),
+            # What a user has sent to anybody, as far as it can be read back.
+            models.Index(
+                fields=["sender", "created_at"],
+                name="entry_sender_history",
+                condition=models.Q(flags__in=HISTORICAL_FLAGS),
+            ),
         ]
 
     def __str__(self) -> str:

@@ -44,7 +44,8 @@ class Answer(NamedTuple):
 
 
 class PeerMessage(NamedTuple):
-    """A message on its way; `body` is the entry's, JSON text. `answer` is called once, on the loop.
+    """A message on its way; `body` is the entry's, JSON text. `answer` is called once, on the loop; `sent` before it, with
+    when the server took the message (ms since 1970), as soon as it is committed and waits for its receiver.
 
     `may_be_second`: its sender has connected anew, and may have sent it already to a process that still has it in work.
     """
@@ -58,6 +59,7 @@ class PeerMessage(NamedTuple):
     began_s: float
     answer: Callable[[Answer | RpcError], None]
     may_be_second: bool = False
+    sent: Callable[[int], None] | None = None
 
     @property
     def key(self) -> StreamKey:
@@ -191,6 +193,8 @@ class PeerMessages:
             message.answer(append.error)
             return
         waiting = _Waiting(message, append.stream_id, append.seq, append.ts, append.duplicate)
+        if message.sent is not None and (append.duplicate or reachable):
+            message.sent(append.ts)
         if append.duplicate:
             self._runtime.hub.spawn(self._wait_again(waiting))
         elif reachable:

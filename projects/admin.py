@@ -2,13 +2,15 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.contrib.messages import WARNING
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from projects.models import Project, Removal
+from projects.credentials import create_credential
+from projects.models import Project, Removal, RestCredential
 from projects.services import ban_user, drop_secondary_certificate, kick_user, lift_ban, rotate_certificate
 
 
@@ -102,3 +104,29 @@ class RemovalAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not subscript
         for removal in removals:
             if removal.holds(now) and lift_ban(project_id=removal.project_id, uid=removal.uid, now=now):
                 self.message_user(request, f"{removal.uid} may log in to {removal.project.name} again.")
+
+
+@admin.register(RestCredential)
+class RestCredentialAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not subscriptable at run time
+    """The secret of a new one is shown once, after it was added."""
+
+    list_display = ["customer_id", "name", "project", "is_active", "created_at", "last_used_at"]
+    list_filter = ["project", "is_active"]
+    search_fields = ["customer_id", "name"]
+    readonly_fields = ["customer_id", "created_at", "last_used_at"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: RestCredential | None = None) -> list[str]:
+        return self.readonly_fields if obj is None else ["project", *self.readonly_fields]
+
+    def get_exclude(self, request: HttpRequest, obj: RestCredential | None = None) -> list[str]:
+        return ["is_active"] if obj is None else []
+
+    def save_model(self, request: HttpRequest, obj: RestCredential, form: Any, change: bool) -> None:
+        if change:
+            super().save_model(request, obj, form, change)
+            return
+        made = create_credential(project=obj.project, name=obj.name)
+        obj.pk, obj.customer_id = made.credential.pk, made.credential.customer_id
+        self.message_user(
+            request, f"Customer id {obj.customer_id}, secret {made.secret}. The secret is not shown again.", WARNING
+        )

@@ -1,4 +1,4 @@
-"""Every rate and size of the contract in one table (docs/contract.md 2, 3, 4, 7 and 8).
+"""Every rate and size of the contract in one table (docs/contract.md 2, 3, 4, 7, 8 and 10).
 
 These are a project's defaults. A project overrides single ones by name in `Project.limits`.
 """
@@ -37,6 +37,10 @@ RATES: Final[Mapping[str, Rate]] = MappingProxyType(
         "read": Rate(200, 1_000),
         "session": Rate(60, 3_000),
         "invitation": Rate(20, 5_000),
+        "rest_peer_messages": Rate(500, 1_000),
+        "rest_room_messages": Rate(1_000, 1_000),
+        "rest_events": Rate(10, 1_000),
+        "rest_calls": Rate(100, 1_000),
     }
 )
 

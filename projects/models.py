@@ -101,6 +101,29 @@ class Project(models.Model):
             raise ValidationError({"allowed_origins": f"No origin as browsers send it: {', '.join(wrong)}"})
 
 
+def make_customer_id() -> str:
+    return secrets.token_hex(16)
+
+
+class RestCredential(models.Model):
+    """Lets a project's own server use the REST interface, as any user. The secret is not kept, only its hash."""
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="credentials")
+    name = models.CharField(max_length=100, blank=True, help_text="What it is for.")
+    customer_id = models.CharField(max_length=32, unique=True, default=make_customer_id, editable=False)
+    secret_hash = models.CharField(max_length=64, editable=False)
+    is_active = models.BooleanField(default=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    last_used_at = models.DateTimeField(null=True, editable=False, help_text="To the hour.")
+
+    class Meta:
+        ordering = ["project", "id"]
+        verbose_name = "REST credential"
+
+    def __str__(self) -> str:
+        return self.name or self.customer_id
+
+
 def validate_uid(value: str) -> None:
     if not is_user_id(value):
         raise ValidationError("No user can have this id.")

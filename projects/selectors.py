@@ -100,6 +100,12 @@ def active_ban(*, project_id: int, uid: str, now: datetime) -> ActiveBan | None:
     return active_bans([(project_id, uid)], now).get((project_id, uid))
 
 
+def list_bans(*, project_id: int, now: datetime, after: int, limit: int) -> list[Removal]:
+    """The bans of a project that hold now, with ids above `after`, the oldest first."""
+    bans = _bans(now).filter(project_id=project_id, id__gt=after)
+    return list(bans.order_by("id")[:limit])
+
+
 def pending_removals(after_id: int, limit: int) -> list[Removal]:
     """Those that are not carried out yet, the oldest first."""
     pending = Removal.objects.filter(carried_out_at=None, id__gt=after_id)

@@ -1,6 +1,7 @@
-"""The documents that are generated: `docs/openrpc.json` and `docs/protocol.md`, both from the registry.
+"""The documents that are generated: `docs/openrpc.json` and `docs/protocol.md` from the registry, `docs/limits.md` from
+the table of limits.
 
-The page's prose is the template `realtime/protocol.md`; names, tables, numbers and frames are put in.
+The pages' prose is in templates of their names; names, tables, numbers and frames are put in.
 """
 
 import json
@@ -10,7 +11,7 @@ from typing import Any, Final, get_args, get_type_hints
 
 from django.template.loader import render_to_string
 
-from projects.limits import RATES, Rate, Sizes
+from projects.limits import CEILINGS, RATES, Rate, Sizes
 from realtime import connection, consumer, hub, methods, pressure, protocol, sessions
 from realtime.close_codes import CLOSE_CODES
 from realtime.conversations import Conversation, conversations, shown_event
@@ -23,6 +24,10 @@ from realtime.schema_text import fields_table, table
 OTHER_SPENDERS: Final = {
     "login": "`session.login`, by uid",
     "join_same_room": "`room.join`, by session and room",
+    "rest_peer_messages": "REST: peer messages, by project",
+    "rest_room_messages": "REST: room messages, by project",
+    "rest_events": "REST: each query of events, by project",
+    "rest_calls": "REST: everything else, by project",
 }
 """Rate buckets that no method's declaration names."""
 
@@ -32,6 +37,7 @@ def build_documents() -> dict[str, str]:
     return {
         "openrpc.json": json.dumps(build_openrpc(), indent=2, ensure_ascii=False) + "\n",
         "protocol.md": _tidy(render_to_string("realtime/protocol.md", _context())),
+        "limits.md": _tidy(render_to_string("realtime/limits.md", _limits())),
     }
 
 
@@ -145,8 +151,24 @@ def _sizes() -> Iterator[tuple[str, ...]]:
     for field in fields(Sizes):
         assert isinstance(field.default, int)
         _, meaning = get_args(hints[field.name])
-        unit = " bytes" if field.name.endswith("_bytes") else ""
-        yield f"`{field.name}`", f"{field.default:,}{unit}", meaning
+        yield f"`{field.name}`", _size_text(field.name, field.default), meaning
+
+
+def _limits() -> dict[str, str]:
+    return {
+        "rates": table(("rate", "calls", "spent by"), _rates()),
+        "sizes": table(
+            ("size", "at most", "a project may set it up to", "of what"),
+            (
+                (name, default, _size_text(name.strip("`"), getattr(CEILINGS, name.strip("`"))), meaning)
+                for name, default, meaning in _sizes()
+            ),
+        ),
+    }
+
+
+def _size_text(name: str, size: int) -> str:
+    return f"{size:,}{' bytes' if name.endswith('_bytes') else ''}"
 
 
 def _rate_text(rate: Rate) -> str:

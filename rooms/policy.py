@@ -1,6 +1,9 @@
 """The one answer to "may this user do that in this room?", for sockets, HTTP and admin alike."""
 
 import enum
+from collections.abc import Container
+from dataclasses import dataclass
+from typing import Final, Protocol
 
 from realtime.errors import NOT_AUTHORIZED, NOT_IN_ROOM, RpcError
 from realtime.sessions import Session
@@ -8,9 +11,38 @@ from realtime.streams import Subscription
 from rooms.models import stream_name
 
 
+class Actor(Protocol):
+    """Who asks: a session, or a caller of the REST interface. `subscriptions`: the streams of the rooms it is in."""
+
+    @property
+    def uid(self) -> str: ...
+
+    @property
+    def subscriptions(self) -> Container[str]: ...
+
+
+class _EveryRoom:
+    def __contains__(self, stream: object) -> bool:
+        return True
+
+
+EVERY_ROOM: Final = _EveryRoom()
+"""Where a project's own server is."""
+
+
+@dataclass(frozen=True, slots=True)
+class RestActor:
+    """A caller of the REST interface who acts as a user."""
+
+    uid: str
+    subscriptions: Container[str]
+
+
 class Action(enum.Enum):
     JOIN = "join"
     SEND = "send"
+    SEND_BY_REST = "send_by_rest"
+    """The sender need not be logged in, so neither in the room (docs/contract.md 10)."""
     READ_HISTORY = "read_history"
     LIST_MEMBERS = "list_members"
     COUNT_MEMBERS = "count_members"
@@ -26,10 +58,10 @@ def subscription_of(session: Session, room: str) -> Subscription | None:
     return session.subscriptions.get(stream_name(room))
 
 
-def require(session: Session, action: Action, room: str) -> None:
+def require(actor: Actor, action: Action, room: str) -> None:
     """Raises RpcError `not_in_room` or `not_authorized` when the user may not. Memory only: it is asked for
     every message."""
-    if action in MEMBERS_ONLY and stream_name(room) not in session.subscriptions:
+    if action in MEMBERS_ONLY and stream_name(room) not in actor.subscriptions:
         raise RpcError(NOT_IN_ROOM)
-    if not session.uid:
+    if not actor.uid:
         raise RpcError(NOT_AUTHORIZED)

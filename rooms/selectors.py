@@ -77,3 +77,23 @@ def get_snapshot(project_id: int, room: str) -> Snapshot:
 def rooms_with_attributes(after_id: int, limit: int) -> Sequence[Room]:
     """RTM rooms that have attributes, in pages by id: what the clean-up looks through."""
     return list(Room.objects.filter(kind=Room.Kind.RTM, attribute_count__gt=0, id__gt=after_id).order_by("id")[:limit])
+
+
+@dataclass(frozen=True, slots=True)
+class ListedRoom:
+    """A room that has entries: `id` its stream's, `created_at` in ms since 1970."""
+
+    id: int
+    room: str
+    head: int
+    created_at: int
+
+
+def list_rooms(project_id: int, after_id: int, limit: int) -> list[ListedRoom]:
+    """The project's rooms that have entries, the oldest first, in pages by id."""
+    prefix = stream_name("")
+    rows = Stream.objects.filter(project_id=project_id, name__startswith=prefix, id__gt=after_id).order_by("id")
+    return [
+        ListedRoom(stream_id, name.removeprefix(prefix), head, to_ms(created_at))
+        for stream_id, name, head, created_at in rows.values_list("id", "name", "head", "created_at")[:limit]
+    ]

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from projects.models import Project
     from realtime.runtime import Runtime
     from tests.support.client import Client
+    from tests.support.rest import Api
 
 SHAPES = ("embedded", "cluster")
 # A slow moment of the machine is no failure of a property.
@@ -139,6 +140,26 @@ def fast_app(make_project: "Callable[..., Project]") -> str:
     from projects.limits import RATES
 
     return make_project(limits={"rates": {name: [1_000_000, 1_000] for name in RATES}}).app_id
+
+
+@pytest.fixture
+def make_api(make_project: "Callable[..., Project]") -> "Callable[..., Api]":
+    """Makes the server of a fresh project, with a credential; keyword arguments are the project's fields."""
+    from projects.credentials import create_credential
+    from tests.support.rest import Api, basic
+
+    def make(**fields: Any) -> "Api":
+        project = make_project(**fields)
+        made = create_credential(project=project)
+        return Api(project.app_id, basic(made.credential.customer_id, made.secret))
+
+    return make
+
+
+@pytest.fixture
+def api(make_api: "Callable[..., Api]") -> "Api":
+    """The server of a fresh project with the contract's limits."""
+    return make_api()
 
 
 @pytest_asyncio.fixture

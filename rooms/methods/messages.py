@@ -6,7 +6,9 @@ import msgspec
 
 from messaging.engine import Messaging
 from messaging.journal import Append
+from messaging.journal.append import NO_FLAGS
 from messaging.messages import Message, check_message
+from messaging.models import EntryFlag
 from messaging.selectors import find_answer, history
 from realtime.calls import Call
 from realtime.errors import EXPIRED, LIMIT_EXCEEDED, NOT_IN_ROOM, REJECTED, SIZE_OVERFLOW, RpcError
@@ -23,11 +25,13 @@ from rooms.policy import Action, require, subscription_of
 
 
 class SendParams(msgspec.Struct, forbid_unknown_fields=True):
-    """`message`: `{"type": "TEXT", "text"}` or `{"type": "RAW", "raw": base64, "description"?}`."""
+    """`message`: `{"type": "TEXT", "text"}` or `{"type": "RAW", "raw": base64, "description"?}`. `historical`: the
+    project's servers can find it by the REST interface's history query; `room.history` has every message."""
 
     room: Name
     message_id: MessageId
     message: Annotated[msgspec.Raw, carries(Message)]
+    historical: bool = False
 
 
 class SendResult(msgspec.Struct):
@@ -74,6 +78,7 @@ def send(call: Call, params: SendParams) -> Deferred:
             message_id=params.message_id,
             body=str(params.message, "utf-8"),
             expires_s=messaging.expiry(),
+            flags=EntryFlag.HISTORICAL if params.historical else NO_FLAGS,
             call=call,
         )
     )

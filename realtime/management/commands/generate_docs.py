@@ -17,7 +17,7 @@ SHOWN_LINES: Final = 20
 class Command(BaseCommand):
     """Needs no database. With `--check`, exit status 1 when a document is not what would be written."""
 
-    help = "Writes docs/protocol.md and docs/openrpc.json from the registry of methods, events and errors."
+    help = "Writes docs/protocol.md, docs/openrpc.json and docs/limits.md from the registry and the table of limits."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--check", action="store_true", help="write nothing; fail if a document is stale")

@@ -1,0 +1,46 @@
+"""How often a project may call (`rest_*` in `projects/limits.py`). The buckets are this process's own: with several
+processes a project has each rate once at every one."""
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final
+
+from projects.limits import Rate
+from projects.selectors import Tenant
+from realtime.rates import Bucket
+
+if TYPE_CHECKING:
+    from realtime.runtime import Runtime
+
+CAPACITY: Final = 20_000
+USER_RATES: Final[Mapping[str, str]] = {
+    "rest_peer_messages": "message",
+    "rest_room_messages": "message",
+    "rest_events": "session",
+    "rest_calls": "session",
+}
+"""What a user with a token spends, of their own: what a session would. So no user spends what the project's server
+has."""
+
+
+class CallBuckets:
+    """Buckets by project, user ("" for its server) and name, the least recently used forgotten above `CAPACITY`."""
+
+    def __init__(self, runtime: "Runtime") -> None:
+        self._runtime = runtime
+        self._buckets: OrderedDict[tuple[int, str, str], tuple[Rate, Bucket]] = OrderedDict()
+
+    def spend(self, tenant: Tenant, uid: str | None, name: str) -> int:
+        """0, or in how many ms a call is free. `uid` None: the project's server."""
+        name = name if uid is None else USER_RATES[name]
+        rate = tenant.limits.rates[name]
+        now_s = self._runtime.loop.time()
+        key = (tenant.id, uid or "", name)
+        kept = self._buckets.get(key)
+        if kept is None or kept[0] != rate:
+            kept = self._buckets[key] = (rate, Bucket(rate, now_s))
+            if len(self._buckets) > CAPACITY:
+                self._buckets.popitem(last=False)
+        self._buckets.move_to_end(key)
+        bucket = kept[1]
+        return 0 if bucket.spend(now_s) else bucket.wait_ms()

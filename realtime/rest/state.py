@@ -1,0 +1,24 @@
+from typing import TYPE_CHECKING
+
+from realtime.rest.credentials import Credentials
+from realtime.rest.rates import CallBuckets
+
+if TYPE_CHECKING:
+    from realtime.runtime import Runtime
+
+
+class Rest:
+    """A part of the runtime: what the process keeps for the REST interface."""
+
+    def __init__(self, runtime: "Runtime") -> None:
+        self.credentials = Credentials(runtime)
+        self.buckets = CallBuckets(runtime)
+
+    async def start(self) -> None:
+        return
+
+    async def drain(self) -> None:
+        """The server finishes the requests that it has begun."""
+
+    async def stop(self) -> None:
+        return

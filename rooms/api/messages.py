@@ -1,0 +1,179 @@
+"""Room messages: sent as any user, and read back."""
+
+import asyncio
+from typing import Any, Literal
+
+import msgspec
+from django.http import HttpRequest
+from ninja import Router
+from pydantic import BaseModel
+
+from messaging.engine import Messaging
+from messaging.journal import Append
+from messaging.journal.append import NO_FLAGS
+from messaging.messages import check_message
+from messaging.models import EntryFlag
+from messaging.selectors import history
+from realtime.hub import PAGE_BYTES
+from realtime.protocol import encode
+from realtime.rest.callers import caller_of
+from realtime.rest.errors import V1_FAILURES, VENDOR_FAILURES, V1Failure, VendorFailure
+from realtime.rest.fields import Body, QueryLimit, QueryPlace, RoomId, UserId, VendorBody
+from realtime.rest.ids import message_id_of
+from realtime.rest.shapes import AppId, Message
+from realtime.rest.throttle import ProjectRate
+from rooms.api.actors import require_for
+from rooms.methods.messages import SENT
+from rooms.models import stream_name
+from rooms.policy import Action
+
+vendor = Router(tags=["messages"])
+v1 = Router(tags=["rooms"])
+
+
+async def _send(request: HttpRequest, uid: str, room: str, message: dict[str, Any], *, historical: bool) -> Append:
+    """The entry, committed."""
+    caller = caller_of(request)
+    caller.act_as(uid)
+    await require_for(caller, Action.SEND_BY_REST, room)
+    text = encode(message)
+    check_message(msgspec.Raw(text.encode()), caller.tenant.limits.sizes)
+    runtime = caller.runtime
+    messaging = runtime.part(Messaging)
+    committed: asyncio.Future[None] = runtime.loop.create_future()
+
+    def done(append: Append) -> None:
+        if not committed.done():  # its caller may have gone
+            committed.set_result(None)
+
+    append = Append(
+        key=(caller.tenant.id, stream_name(room)),
+        event=SENT,
+        sender=uid,
+        json_sender=encode(uid),
+        message_id=message_id_of(request, runtime.clock_ms()),
+        body=text,
+        expires_s=messaging.expiry(),
+        flags=EntryFlag.HISTORICAL if historical else NO_FLAGS,
+        done=done,
+    )
+    messaging.append(append)
+    await committed
+    if append.error is not None:
+        raise append.error
+    return append
+
+
+# -- the vendor's ----------------------------------------------------------------------------------------------
+
+
+class VendorChannelMessage(VendorBody):
+    channel_name: RoomId
+    payload: str
+    enable_historical_messaging: bool = False
+
+
+class ChannelMessageSent(BaseModel):
+    """`request_id` is the message's id."""
+
+    result: Literal["success"] = "success"
+    request_id: str
+    code: Literal["message_sent"] = "message_sent"
+
+
+@vendor.post(
+    "/{app_id}/rtm/users/{uid}/channel_messages",
+    response={200: ChannelMessageSent, VENDOR_FAILURES: VendorFailure},
+    throttle=[ProjectRate("rest_room_messages")],
+)
+async def channel_messages(
+    request: HttpRequest, app_id: AppId, uid: UserId, body: VendorChannelMessage
+) -> ChannelMessageSent:
+    """Sends a text into a channel; the user need not be in it. The answer means: committed."""
+    message = {"type": "TEXT", "text": body.payload}
+    sent = await _send(request, uid, body.channel_name, message, historical=body.enable_historical_messaging)
+    return ChannelMessageSent(request_id=sent.message_id)
+
+
+# -- /api/v1 ---------------------------------------------------------------------------------------------------
+
+
+class RoomMessage(Body):
+    """`uid`: the sender, who need not be in the room. `historical`: as in `room.send`."""
+
+    uid: UserId
+    message: Message
+    historical: bool = False
+
+
+class RoomMessageSent(BaseModel):
+    """The message's id, its place in the room's order, and when the server took it (ms since 1970)."""
+
+    message_id: str
+    seq: int
+    ts: int
+
+
+@v1.post(
+    "/projects/{app_id}/rooms/{room}/messages",
+    response={200: RoomMessageSent, V1_FAILURES: V1Failure},
+    throttle=[ProjectRate("rest_room_messages")],
+)
+async def send_room_message(request: HttpRequest, app_id: AppId, room: RoomId, body: RoomMessage) -> RoomMessageSent:
+    """Sends a message into a room. The answer means: committed, in this place of the room's order."""
+    sent = await _send(request, body.uid, room, body.message.model_dump(), historical=body.historical)
+    return RoomMessageSent(message_id=sent.message_id, seq=sent.seq, ts=sent.ts)
+
+
+class PastRoomMessage(BaseModel):
+    seq: int
+    sender: str
+    message_id: str
+    ts: int
+    body: dict[str, Any]
+
+
+class RoomHistory(BaseModel):
+    """`more`: there are further ones that way, after the last seq here."""
+
+    messages: list[PastRoomMessage]
+    more: bool
+
+
+@v1.get("/projects/{app_id}/rooms/{room}/messages", response={200: RoomHistory, V1_FAILURES: V1Failure})
+async def list_room_messages(
+    request: HttpRequest,
+    app_id: AppId,
+    room: RoomId,
+    before: QueryPlace | None = None,
+    after: QueryPlace | None = None,
+    limit: QueryLimit = 50,
+    order: Literal["asc", "desc"] = "desc",
+) -> RoomHistory:
+    """The messages of a room between two seqs, both exclusive. A user must be in it."""
+    caller = caller_of(request)
+    await require_for(caller, Action.READ_HISTORY, room)
+    found, more = await caller.runtime.bridge.read(
+        history,
+        caller.tenant.id,
+        stream_name(room),
+        events=(SENT,),
+        before=before,
+        after=after,
+        limit=min(limit, caller.tenant.limits.sizes.history_page),
+        max_bytes=PAGE_BYTES,
+        order=order,
+    )
+    return RoomHistory(
+        messages=[
+            PastRoomMessage(
+                seq=one.seq,
+                sender=one.sender,
+                message_id=one.message_id,
+                ts=one.ts,
+                body=msgspec.json.decode(one.body),
+            )
+            for one in found
+        ],
+        more=more,
+    )
