@@ -9,7 +9,7 @@ from itertools import islice
 from typing import Final
 
 from activity.events import JOINED, LEFT, LOGGED_IN, LOGGED_OUT, ROOM_PREFIX, Occurrence, Reason, make_event_id
-from activity.selectors import open_rooms
+from activity.selectors import heard_projects, open_rooms
 from activity.services.recording import By, RoomKey, record_occurrences, record_rooms
 from activity.services.vendor import trim_vendor_events
 from messaging.selectors import from_ms, to_ms
@@ -23,6 +23,8 @@ logger = logging.getLogger(__name__)
 FLUSH_S: Final = 0.2
 SWEEP_S: Final = 30.0
 BATCH: Final = 200
+UNHEARD_S: Final = 5.0
+"""So long nothing is noted of a project that nobody hears of, until that is looked at again."""
 QUEUE: Final = 20_000
 """While the database is away; what comes above it is lost, and logged."""
 TRIM_EVERY: Final = 500
@@ -37,11 +39,14 @@ _ENDS: Final = {
 
 
 class Recorder:
-    """A part of the runtime. Each process writes what it has done itself, so that everything is told once."""
+    """A part of the runtime. Each process writes what it has done itself, so that everything is told once. Of projects
+    that nobody hears of, nothing is noted."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self._queue: deque[Occurrence] = deque()
+        self._unheard: dict[int, float] = {}
+        """Projects that nobody hears of, with when that was read."""
         self._touched: dict[RoomKey, By] = {}
         """Rooms that somebody came to or left, with the last: they may be empty now."""
         self._lost = 0
@@ -82,6 +87,9 @@ class Recorder:
 
     def _changed(self, project: int, uid: str, change: Change, streams: Sequence[str]) -> None:
         """Only notes it. A session's own inbox is no room."""
+        read_s = self._unheard.get(project)
+        if read_s is not None and self._runtime.loop.time() - read_s < UNHEARD_S:
+            return
         rooms = [stream.removeprefix(ROOM_PREFIX) for stream in streams if stream.startswith(ROOM_PREFIX)]
         if change is Change.LOGGED_IN:
             self._note(LOGGED_IN, project, uid)
@@ -120,8 +128,13 @@ class Recorder:
                 logger.error("activity: %d events were lost while the database was away", self._lost)
                 self._lost = 0
             while self._queue:
-                batch = list(islice(self._queue, BATCH))
-                await self._write(batch)
+                taken = list(islice(self._queue, BATCH))
+                heard = await self._heard({occurrence.project for occurrence in taken})
+                batch = [occurrence for occurrence in taken if occurrence.project in heard]
+                if batch:
+                    await self._write(batch)
+                for _ in taken:
+                    self._queue.popleft()
                 for occurrence in batch:
                     self._since_trim[occurrence.project] += 1
                     if occurrence.event in (JOINED, LEFT):
@@ -131,6 +144,14 @@ class Recorder:
             touched, self._touched = self._touched, {}
             await self._look_at(touched)
 
+    async def _heard(self, projects: set[int]) -> set[int]:
+        heard = await self._runtime.bridge.read(heard_projects, projects)
+        now_s = self._runtime.loop.time()
+        for project in projects:
+            self._unheard.pop(project, None)
+        self._unheard |= dict.fromkeys(projects - heard, now_s)
+        return heard
+
     async def _write(self, batch: Sequence[Occurrence]) -> None:
         try:
             await self._runtime.bridge.write(record_occurrences, occurrences=batch, now=self._now())
@@ -138,8 +159,6 @@ class Recorder:
             raise
         except Exception:
             logger.exception("activity: %d events could not be written down", len(batch))
-        for _ in batch:
-            self._queue.popleft()
 
     async def _trim(self) -> None:
         for project, count in list(self._since_trim.items()):

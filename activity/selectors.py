@@ -10,6 +10,7 @@ from activity.events import LOG_EVENTS, LoggedEntry
 from activity.models import BusinessId, OpenRoom, Webhook, WebhookDelivery
 from messaging.models import Entry
 from messaging.selectors import to_ms
+from projects.models import RestCredential
 
 PAGE: Final = 100
 """Entries that are told in one step."""
@@ -43,6 +44,13 @@ class BusinessIds:
 def has_webhooks() -> bool:
     """Whether any webhook is to be told of anything."""
     return Webhook.objects.filter(is_active=True).exists()
+
+
+def heard_projects(project_ids: Collection[int]) -> set[int]:
+    """Those of the projects whose owner's servers hear of what happens: by a webhook, or as they can ask for events."""
+    asking = RestCredential.objects.filter(project_id__in=project_ids, is_active=True)
+    told = Webhook.objects.filter(project_id__in=project_ids, is_active=True)
+    return set(asking.values_list("project_id", flat=True)) | set(told.values_list("project_id", flat=True))
 
 
 def waiting_counts(webhook_ids: Collection[int]) -> dict[int, int]:

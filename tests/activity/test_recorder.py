@@ -13,7 +13,7 @@ from activity.models import OpenRoom, Webhook
 from activity.recorder import Recorder
 from activity.services import recording, take_channel_events, take_user_events
 from projects.models import Project
-from tests.support.activity import deliveries, make_webhook, record
+from tests.support.activity import deliveries, make_heard, make_webhook, record
 from tests.support.clock import Lifetime, clocked_runtimes
 from tests.support.doubles import ThreadGate, held_at
 
@@ -190,6 +190,7 @@ async def test_a_look_at_a_room_that_was_true_before_is_put_right(
 
 
 async def test_nothing_is_asked_of_the_database_before_the_flush(lifetime: Lifetime, fast_app: str) -> None:
+    await make_heard(fast_app)
     project = await sync_to_async(Project.objects.get)(app_id=fast_app)
     ann = await lifetime.enter(fast_app, "ann", "math")
     await ann.send("math", "Good morning", "m1")
@@ -199,10 +200,24 @@ async def test_nothing_is_asked_of_the_database_before_the_flush(lifetime: Lifet
     assert (event.type, event.uid, event.room) == ("Login", "ann", "")
 
 
+async def test_of_a_project_that_nobody_hears_of_nothing_is_noted(lifetime: Lifetime, fast_app: str) -> None:
+    """Until its owner makes a credential or a webhook: then from a few seconds later on."""
+    project = await sync_to_async(Project.objects.get)(app_id=fast_app)
+    await lifetime.enter(fast_app, "ann", "math")
+    await record(lifetime.runtime)
+    await make_heard(fast_app)
+    await lifetime.enter(fast_app, "bob")
+    lifetime.clock.advance(recorder.UNHEARD_S)
+    await lifetime.enter(fast_app, "cal")
+    await record(lifetime.runtime)
+    assert [event.uid for event in await sync_to_async(take_user_events)(project.pk)] == ["cal"]
+
+
 async def test_while_the_database_is_away_events_wait_within_bounds(
     lifetime: Lifetime, fast_app: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     project = await sync_to_async(Project.objects.get)(app_id=fast_app)
+    await make_heard(fast_app)
     monkeypatch.setattr(recorder, "QUEUE", 3)
 
     def refuse(**arguments: Any) -> None:

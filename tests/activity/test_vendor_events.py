@@ -14,7 +14,7 @@ from activity.services import TakenEvent, take_channel_events, take_user_events,
 from activity.services.recording import record_occurrences
 from activity.services.vendor import trim_vendor_events
 from projects.models import Project
-from tests.support.activity import record
+from tests.support.activity import make_heard, record
 from tests.support.clock import Lifetime
 
 NOW = datetime(2026, 1, 15, 9, tzinfo=UTC)
@@ -43,6 +43,7 @@ def happen(project: Project, count: int, event: str = LOGGED_IN) -> None:
 
 
 async def test_they_say_who_did_what_when_in_order(lifetime: Lifetime, fast_app: str) -> None:
+    await make_heard(fast_app)
     ann = await lifetime.enter(fast_app, "ann", "math")
     began = lifetime.clock.now_ms()
     lifetime.clock.advance(2)
@@ -113,6 +114,7 @@ async def test_a_busy_process_deletes_what_is_not_kept(
 ) -> None:
     monkeypatch.setattr(vendor, "KEPT", 4)
     monkeypatch.setattr("activity.recorder.TRIM_EVERY", 10)
+    await make_heard(fast_app)
     project = await sync_to_async(Project.objects.get)(app_id=fast_app)
     for number in range(12):
         await lifetime.enter(fast_app, f"u{number}")

@@ -8,6 +8,7 @@ from activity.models import Webhook, WebhookDelivery
 from activity.pump import Pump
 from activity.recorder import Recorder
 from activity.sender import Sender
+from projects.credentials import create_credential
 from projects.models import Project
 from realtime.runtime import Runtime
 
@@ -15,6 +16,12 @@ from realtime.runtime import Runtime
 @sync_to_async
 def make_webhook(app: str, url: str = "https://hooks.example/", **fields: Any) -> Webhook:
     return Webhook.objects.create(project=Project.objects.get(app_id=app), url=url, **fields)
+
+
+@sync_to_async
+def make_heard(app: str) -> None:
+    """Gives the project a REST credential, with which its server may ask for events."""
+    create_credential(project=Project.objects.get(app_id=app))
 
 
 @sync_to_async
