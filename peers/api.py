@@ -49,6 +49,7 @@ async def _send(
         offline=offline,
         historical=historical,
         wait=wait,
+        may_be_second=message_id in (request.headers.get("Idempotency-Key"), request.headers.get("X-Request-Id")),
     )
     return message_id, outcome
 

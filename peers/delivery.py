@@ -44,8 +44,8 @@ class Answer(NamedTuple):
 
 
 class PeerMessage(NamedTuple):
-    """A message on its way; `body` is the entry's, JSON text. `answer` is called once, on the loop; `sent` before it, with
-    when the server took the message (ms since 1970), as soon as it is committed and waits for its receiver.
+    """A message on its way; `body` is the entry's, JSON text. `answer` is called once, on the loop; `sent` before it,
+    with when the server took the message (ms since 1970), as soon as it is committed and waits for its receiver.
 
     `may_be_second`: its sender has connected anew, and may have sent it already to a process that still has it in work.
     """

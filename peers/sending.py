@@ -31,8 +31,8 @@ async def send_to_peer(
     may_be_second: bool,
 ) -> Outcome:
     """Sends a message (JSON text) as any user. With `wait` the answer comes when the peer's client has acknowledged it,
-    or is away; else when it is committed, or the peer is away. `may_be_second`: the caller has named the message id, and
-    may have sent it already to a process that still has it in work.
+    or is away; else when it is committed, or the peer is away. `may_be_second`: the caller has named the message id,
+    and may have sent it already to a process that still has it in work.
 
     Raises RpcError `expired` when a peer who is there did not acknowledge in 9 s: without `offline` it will not be
     delivered later. And what `peer.send` raises.
