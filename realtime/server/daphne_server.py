@@ -21,6 +21,7 @@ from uvicorn.importer import import_from_string
 
 from realtime.server import MAX_MESSAGE_BYTES
 from realtime.server.buffers import WriteGate
+from realtime.server.daphne_http import LimitedFactory
 from realtime.server.lifecycle import (
     CLOSE_LIMIT_S,
     DRAIN_LIMIT_S,
@@ -115,6 +116,7 @@ class DrainingDaphne(Server):  # type: ignore[misc]
 
     def _adopt(self) -> None:
         """Daphne calls it when its factories are made, just before the reactor runs."""
+        self.http_factory = LimitedFactory(self)
         self.ws_factory.protocol = ClosingProtocol
         # A frame that is refused is answered with a close code, as on uvicorn, not by a dropped connection.
         self.ws_factory.setProtocolOptions(failByDrop=False)

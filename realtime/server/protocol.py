@@ -1,6 +1,6 @@
 """uvicorn's WebSocket protocol with a way round it for frames that are ready, and small per connection.
 
-`FramePassingProtocol` goes into `uvicorn.Config(ws=...)`, `UpgradingHttpProtocol` into `Config(http=...)`.
+`FramePassingProtocol` goes into `uvicorn.Config(ws=...)`.
 The ASGI application finds `scope["extensions"]["rostrum.frame"]`, a mapping of two callables:
 
 - `write(frame: bytes) -> bool` puts one whole server frame (header and payload, unmasked) on the wire and
@@ -21,7 +21,6 @@ from typing import Any, Final
 
 from uvicorn._types import ASGIReceiveEvent
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.server import ServerState
 from websockets.frames import CloseCode, Frame
@@ -29,13 +28,12 @@ from websockets.http11 import Request
 from websockets.protocol import State
 from websockets.speedups import apply_mask
 
+from realtime.server import LINGER_S
 from realtime.server.buffers import MessageQueue, WriteGate
 from realtime.server.headers import shared_headers
 
 FRAME_EXTENSION: Final = "rostrum.frame"
 
-LINGER_S: Final = 3.0
-"""How long a connection that we failed stays open for its client to read the close frame."""
 UNREAD_S: Final = 15.0
 """After the application returned: how long a client may take to read the rest before it is dropped."""
 MAX_FRAGMENTS: Final = 1024
@@ -43,14 +41,6 @@ MAX_FRAGMENTS: Final = 1024
 
 _WHOLE_TEXT: Final = 0x81
 _MASKED: Final = 0x80
-
-
-class UpgradingHttpProtocol(HttpToolsProtocol):
-    """HTTP until the upgrade; then freed at once, not whenever the garbage collector finds the cycle."""
-
-    def handle_websocket_upgrade(self) -> None:
-        super().handle_websocket_upgrade()
-        self.parser = None  # type: ignore[assignment]  # as its connection_lost would
 
 
 class FramePassingProtocol(WebSocketsSansIOProtocol):
