@@ -12,6 +12,7 @@ pages = get_asgi_application()  # before the imports that need the apps loaded
 from channels.routing import ProtocolTypeRouter  # noqa: E402
 from django.db.backends.base.base import BaseDatabaseWrapper  # noqa: E402
 
+from config.body import with_bounded_body  # noqa: E402
 from config.lifespan import lifespan  # noqa: E402
 from realtime.consumer import Gateway  # noqa: E402
 from realtime.rest.handler import RestApplication, is_rest  # noqa: E402
@@ -46,4 +47,4 @@ def keep_no_queries() -> None:
 
 
 keep_no_queries()
-application = ProtocolTypeRouter({"http": http, "websocket": websocket, "lifespan": lifespan})
+application = ProtocolTypeRouter({"http": with_bounded_body(http), "websocket": websocket, "lifespan": lifespan})

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from realtime.sessions import Session
 
 UNACKNOWLEDGED_LIMIT: Final = 1024 * 1024
-"""Bytes sent that the client has not acknowledged: above it, it is a slow consumer."""
+"""Bytes sent that the client has not acknowledged: above it, it is a slow consumer. What waits in this process for a
+transport that is full counts as not acknowledged, whatever the client says."""
 ACK_BYTES: Final = 256 * 1024
 """A client acknowledges each time so many bytes more have arrived."""
 CLOSE_TIMEOUT_S: Final = 5.0
@@ -69,6 +70,7 @@ class Connection:
         "_drain",
         "_loop",
         "_send",
+        "_waiting",
         "_write",
         "acked",
         "capacity",
@@ -104,6 +106,7 @@ class Connection:
         self._abort = abort
         self._loop = loop
         self._backlog: list[Frame] = []
+        self._waiting = 0
         self._drain: asyncio.Task[None] | None = None
         self.origin = origin
         self.connected_s = self.seen_s = loop.time()
@@ -132,6 +135,7 @@ class Connection:
             self.give_up(SLOW_CONSUMER)
             return
         if self._drain is not None:
+            self._waiting += frame.size
             self._backlog.append(frame)
             return
         write = self._write
@@ -144,24 +148,28 @@ class Connection:
             return
         except Exception:  # the socket is gone; its disconnect is on the way
             return
-        self._drain = self._loop.create_task(self._finish(_Rest(steps, yielded)))
+        self._waiting = frame.size
+        self._drain = self._loop.create_task(self._finish(_Rest(steps, yielded), frame.size))
 
-    async def _finish(self, rest: _Rest) -> None:
+    async def _finish(self, rest: _Rest, size: int) -> None:
         try:
             await rest
+            self._waiting -= size
             while self._backlog:
                 backlog, self._backlog = self._backlog, []
                 for frame in backlog:
                     await self._send(frame.message)
+                    self._waiting -= frame.size
         except Exception:  # as above
             self._backlog = []
         finally:
             self._drain = None
+            self._waiting = 0
 
     def acknowledge(self, received: int) -> None:
-        """The client has read `received` bytes in all; never more than was sent."""
+        """The client says that it has read `received` bytes in all. It cannot have read what has not left here."""
         if self.acked < received:
-            self.acked = min(received, self.sent)
+            self.acked = max(self.acked, min(received, self.sent - self._waiting))
 
     def close(self, code: CloseCode, *, delay_ms: int = 0) -> None:
         """Sends what is pending and a last `session.closing`, then closes; bounded in time."""

@@ -10,11 +10,14 @@ from typing import Any, Final, Protocol
 
 from channels.layers import BaseChannelLayer
 
-from realtime.streams import StreamKey
+from realtime.streams import StreamKey, entries_size
 
 logger = logging.getLogger(__name__)
 
 QUEUE_LIMIT: Final = 10_000
+"""Messages that wait to be sent."""
+QUEUE_BYTES: Final = 16 * 1024 * 1024
+"""Bytes of the entries in them: beyond it a message goes without, and says "look at the head"."""
 RETRY_S: Final = 0.5
 
 Message = dict[str, Any]
@@ -69,7 +72,8 @@ class ChannelsLayer:
     def __init__(self, channels_layer: BaseChannelLayer) -> None:
         self._layer = channels_layer
         self._channel = ""
-        self._queue: deque[tuple[str, Message]] = deque()
+        self._queue: deque[tuple[str, Message, int]] = deque()
+        self._queued_bytes = 0
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._retry: dict[str, bool] = {}
@@ -131,7 +135,12 @@ class ChannelsLayer:
         if len(self._queue) >= QUEUE_LIMIT:
             self.dropped += 1
             return
-        self._queue.append((group, message))
+        size = entries_size(message.get("entries", ()))
+        if size and self._queued_bytes + size > QUEUE_BYTES:
+            message = {name: value for name, value in message.items() if name != "entries"}
+            size = 0
+        self._queued_bytes += size
+        self._queue.append((group, message, size))
         self._wake.set()
 
     async def _deliver(self) -> None:
@@ -139,7 +148,8 @@ class ChannelsLayer:
             if not self._queue:
                 self._wake.clear()
                 await self._wake.wait()
-            group, message = self._queue.popleft()
+            group, message, size = self._queue.popleft()
+            self._queued_bytes -= size
             try:
                 async with asyncio.timeout(5):
                     await self._layer.group_send(group, {"type": "hint", **message})

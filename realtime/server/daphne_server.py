@@ -20,6 +20,8 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from uvicorn.importer import import_from_string
 
 from realtime.server import MAX_MESSAGE_BYTES
+from realtime.server.buffers import WriteGate
+from realtime.server.daphne_http import LimitedFactory
 from realtime.server.lifecycle import (
     CLOSE_LIMIT_S,
     DRAIN_LIMIT_S,
@@ -34,7 +36,34 @@ reactor: Any = installed_reactor
 
 
 class ClosingProtocol(WebSocketProtocol):  # type: ignore[misc]
-    """Closes with any code and reason the application says: Daphne knows no reasons, and no 1009 or 1012."""
+    """Closes with any code and reason the application says: Daphne knows no reasons, and no 1009 or 1012.
+
+    It is the transport's push producer: so Twisted says when its buffer is full (64 KiB) and when it is empty again,
+    and a send waits meanwhile, as on any other server. Daphne's own would fill the memory.
+    """
+
+    def connectionMade(self) -> None:
+        super().connectionMade()
+        self.writable = WriteGate()
+        self.transport.unregisterProducer()  # the HTTP channel that it was before the upgrade
+        self.transport.registerProducer(self, True)
+
+    def pauseProducing(self) -> None:
+        self.writable.clear()
+
+    def resumeProducing(self) -> None:
+        if self.transport.disconnecting:
+            self.transport.unregisterProducer()  # or it would wait for more instead of closing
+        self.writable.set()
+
+    def stopProducing(self) -> None:
+        """The connection is lost."""
+        self.writable.set()
+
+    def onPing(self, payload: bytes) -> None:
+        """Answers, unless the client does not read: then answers would pile up without bound."""
+        if self.writable.free:
+            super().onPing(payload)
 
     def handle_reply(self, message: dict[str, Any]) -> None:
         if message["type"] == "websocket.close" and self.state != self.STATE_CONNECTING:
@@ -87,6 +116,7 @@ class DrainingDaphne(Server):  # type: ignore[misc]
 
     def _adopt(self) -> None:
         """Daphne calls it when its factories are made, just before the reactor runs."""
+        self.http_factory = LimitedFactory(self)
         self.ws_factory.protocol = ClosingProtocol
         # A frame that is refused is answered with a close code, as on uvicorn, not by a dropped connection.
         self.ws_factory.setProtocolOptions(failByDrop=False)
@@ -94,6 +124,11 @@ class DrainingDaphne(Server):  # type: ignore[misc]
         self._port = reactor.adoptStreamPort(listener.fileno(), listener.family, self.http_factory)
         listener.close()  # the reactor has its own copy
         reactor.callWhenRunning(self._on_ready)
+
+    async def handle_reply(self, protocol: Any, message: dict[str, Any]) -> None:
+        if message["type"] == "websocket.send" and not protocol.writable.free:
+            await protocol.writable.wait()
+        await super().handle_reply(protocol, message)
 
     def kill_all_applications(self) -> "Deferred[None]":
         """Daphne calls it before the reactor stops, and waits; its own would cancel all at once."""

@@ -1,6 +1,6 @@
 """uvicorn's WebSocket protocol with a way round it for frames that are ready, and small per connection.
 
-`FramePassingProtocol` goes into `uvicorn.Config(ws=...)`, `UpgradingHttpProtocol` into `Config(http=...)`.
+`FramePassingProtocol` goes into `uvicorn.Config(ws=...)`.
 The ASGI application finds `scope["extensions"]["rostrum.frame"]`, a mapping of two callables:
 
 - `write(frame: bytes) -> bool` puts one whole server frame (header and payload, unmasked) on the wire and
@@ -21,23 +21,19 @@ from typing import Any, Final
 
 from uvicorn._types import ASGIReceiveEvent
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.server import ServerState
-from websockets.datastructures import Headers
-from websockets.exceptions import InvalidHeaderValue
 from websockets.frames import CloseCode, Frame
 from websockets.http11 import Request
 from websockets.protocol import Protocol, State
 from websockets.speedups import apply_mask
 
+from realtime.server import LINGER_S
 from realtime.server.buffers import MessageQueue, WriteGate
 from realtime.server.headers import shared_headers
 
 FRAME_EXTENSION: Final = "rostrum.frame"
 
-LINGER_S: Final = 3.0
-"""How long a connection that we failed stays open for its client to read the close frame."""
 UNREAD_S: Final = 15.0
 """After the application returned: how long a client may take to read the rest before it is dropped."""
 MAX_FRAGMENTS: Final = 1024
@@ -45,43 +41,6 @@ MAX_FRAGMENTS: Final = 1024
 
 _WHOLE_TEXT: Final = 0x81
 _MASKED: Final = 0x80
-
-
-class UpgradingHttpProtocol(HttpToolsProtocol):
-    """HTTP until the upgrade; then freed at once, not whenever the garbage collector finds the cycle.
-
-    The request goes over as it was parsed here: written out and parsed once more it would take a third of a login.
-    """
-
-    def handle_websocket_upgrade(self) -> None:
-        request = self._request()
-        if request is not None:
-            self._hand_over(request)
-        else:
-            super().handle_websocket_upgrade()  # the protocol library says what is wrong
-        self.parser = None  # type: ignore[assignment]  # as its connection_lost would
-
-    def _request(self) -> Request | None:
-        """As the protocol library would have parsed it; None for what it would refuse."""
-        if self.scope["method"] != "GET" or self.scope["http_version"] != "1.1":
-            return None
-        headers = Headers()
-        try:
-            for name, value in self.scope["headers"]:
-                headers[name.decode("ascii")] = value.decode("latin-1")
-            return Request(self.url.decode("ascii"), headers)
-        except (UnicodeDecodeError, InvalidHeaderValue):
-            return None
-
-    def _hand_over(self, request: Request) -> None:
-        self.connections.discard(self)
-        protocol = self.ws_protocol_class(  # type: ignore[misc, call-arg]
-            config=self.config, server_state=self.server_state, app_state=self.app_state
-        )
-        assert isinstance(protocol, FramePassingProtocol)
-        protocol.connection_made(self.transport)
-        self.transport.set_protocol(protocol)
-        protocol.take_request(request)
 
 
 class FramePassingProtocol(WebSocketsSansIOProtocol):

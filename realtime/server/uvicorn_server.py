@@ -8,8 +8,9 @@ from typing import Any
 import uvicorn
 
 from realtime.server import BACKLOG, MAX_MESSAGE_BYTES
+from realtime.server.http import LimitedHttpProtocol
 from realtime.server.lifecycle import CLOSE_LIMIT_S, DRAIN_LIMIT_S, Lifecycle, refuse, within
-from realtime.server.protocol import FramePassingProtocol, UpgradingHttpProtocol
+from realtime.server.protocol import FramePassingProtocol
 
 
 class DrainingServer(uvicorn.Server):
@@ -46,13 +47,13 @@ class DrainingServer(uvicorn.Server):
 def uvicorn_config(application: Any, *, stock: bool) -> uvicorn.Config:
     """`application` is an ASGI application or where to import it from, `module:attribute`.
 
-    `stock` leaves uvicorn's own protocols in place.
+    `stock` leaves uvicorn's own WebSocket protocol in place.
     """
     return uvicorn.Config(
         application,
         interface="asgi3",
         loop="uvloop",
-        http="httptools" if stock else UpgradingHttpProtocol,
+        http=LimitedHttpProtocol,
         ws="websockets-sansio" if stock else FramePassingProtocol,
         ws_max_size=MAX_MESSAGE_BYTES,
         ws_ping_interval=None,  # the protocol has heartbeats, both ways

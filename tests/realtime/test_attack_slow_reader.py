@@ -1,5 +1,6 @@
 """A reader that never reads, against a real server: it is cut off as a slow consumer past 1 MiB, the others do not
-notice, and the server's memory stays bounded. On uvicorn with and without the fast path, and on Daphne."""
+notice, and the server's memory stays bounded, also when it says that it has read everything. On uvicorn with and
+without the fast path, and on Daphne."""
 
 import asyncio
 import contextlib
@@ -66,6 +67,14 @@ class Stalled:
                 if message.get("id") == request_id:
                     result: dict[str, Any] = message["result"]
                     return result
+
+    async def lie(self) -> None:
+        """Acknowledges more than was ever sent, for as long as the server listens."""
+        with contextlib.suppress(OSError):
+            while True:
+                self.websocket.send('{"jsonrpc":"2.0","method":"session.ack","params":{"received":9007199254740991}}')
+                await self.websocket.writer.drain()
+                await asyncio.sleep(0.01)
 
     async def read_to_the_end(self) -> int:
         """Reads what is left until the connection ends; how many bytes that was."""
@@ -146,4 +155,32 @@ async def test_a_reader_that_never_reads_is_cut_off_and_nobody_else_notices(
         answer = await back.login(fast_app, "stalled-0", session=stalled[0].session, streams=streams)
         assert answer["resumed"], "it may come back, and gets what it has not read"
         assert await catch_up(back, answer["streams"]["room:math"]) == list(range(seq + 1, 2 * MESSAGES + 1))
+    assert "Traceback" not in server.log.read_text()
+
+
+async def test_rule_pressure_a_reader_that_lies_about_what_it_has_read_is_cut_off(
+    server: ServerProcess, fast_app: str
+) -> None:
+    """It acknowledges all that was sent, which lies in the server's memory: that cannot have been read."""
+    assert server.port is not None
+    async with AsyncExitStack() as stack:
+        ann = await connect(server.port)
+        stack.push_async_callback(ann.close)
+        await ann.login(fast_app, "ann")
+        await ann.call("room.join", room="math")
+        await flood(ann, "warm-up")
+        before, sockets = resident_bytes(server.pid), open_sockets(server.pid)
+        liars = []
+        for number in range(STALLED):
+            liar = await Stalled.enter(server.port, fast_app, f"liar-{number}")
+            stack.push_async_callback(liar.websocket.close)
+            liars.append(liar)
+        lies = asyncio.gather(*[liar.lie() for liar in liars])
+        await flood(ann, "flood")
+        lies.cancel()
+        assert resident_bytes(server.pid) - before < MEMORY_RISE
+        for liar in liars:
+            await liar.read_to_the_end()  # there is one
+        await until(lambda: open_sockets(server.pid) == sockets, "the liars' sockets are closed")
+        await ann.call("session.ping")
     assert "Traceback" not in server.log.read_text()

@@ -159,6 +159,30 @@ async def test_acknowledged_is_never_more_than_was_sent() -> None:
     assert connection.closed is SLOW_CONSUMER
 
 
+async def test_rule_pressure_what_has_not_left_the_process_cannot_be_acknowledged() -> None:
+    """Whatever a client says of it; when it has left, the client may say so."""
+    socket = Socket()
+    connection = Connection(socket.send, asyncio.get_running_loop())
+    frame = Frame("x" * (UNACKNOWLEDGED_LIMIT // 2))
+    connection.push(frame)
+    connection.acknowledge(10**12)
+    socket.open.clear()
+    for _ in range(2):
+        connection.push(frame)
+        connection.acknowledge(10**12)
+    assert connection.acked == frame.size
+    socket.open.set()
+    await drained(connection)
+    connection.acknowledge(10**12)
+    assert connection.acked == 3 * frame.size
+    socket.open.clear()
+    for _ in range(3):
+        connection.push(frame)
+        connection.acknowledge(10**12)
+    assert connection.closed is SLOW_CONSUMER
+    assert connection._backlog == []
+
+
 async def test_a_client_that_acknowledges_gets_any_amount(
     open_client: Callable[..., Client], runtime: Runtime, fast_app: str
 ) -> None:

@@ -144,10 +144,13 @@ class Process:
     def __init__(self, channels_layer: Unreliable) -> None:
         self.layer = ChannelsLayer(cast(BaseChannelLayer, channels_layer))
         self.received: list[Any] = []
+        self.without_entries: list[Any] = []
         self.reconnected = 0
 
     def receive(self, message: Message) -> None:
         self.received.append(message["n"])
+        if "entries" not in message:
+            self.without_entries.append(message["n"])
         if message["n"] == "defect":
             raise LookupError("a defect")
 
@@ -181,6 +184,23 @@ async def test_over_channels_a_message_reaches_every_process_of_the_group(monkey
         two.layer.send("g", {"n": 4})
         await until(lambda: two.received == [1, 3, 4])
         assert one.received == [1, 3]
+
+
+async def test_rule_pressure_what_waits_for_the_layer_has_one_budget_of_bytes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Beyond it a message says only: look at the head. With what has been sent, there is room again."""
+    assert layers.QUEUE_BYTES == 16 * 1024 * 1024
+    monkeypatch.setattr(layers, "QUEUE_BYTES", 100_000)
+    async with two_processes(monkeypatch) as (_, one, two):
+        await one.layer.subscribe("g")
+        for number in range(5):
+            two.layer.send("g", {"n": number, "entries": [[number, "课" * 10_000]]})
+        await until(lambda: len(one.received) == 5)
+        two.layer.send("g", {"n": 5, "entries": [[5, "x" * 100_000]]})
+        await until(lambda: len(one.received) == 6)
+    assert one.received == list(range(6))
+    assert one.without_entries == [3, 4]
 
 
 async def test_joining_a_group_is_tried_again_and_then_told(monkeypatch: pytest.MonkeyPatch) -> None:

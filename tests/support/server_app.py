@@ -1,7 +1,8 @@
 """A small application to start, drain and end. It prints what it is told to do.
 
-`/` over HTTP answers with the process's id. A WebSocket gets back what it sends, and for "flood" 24 MB. The drain
-says "goodbye" to every WebSocket and waits until each has answered "bye": a test that does not answer holds it open.
+`/` over HTTP reads the body and answers with the process's id. A WebSocket gets back what it sends, and for "flood"
+24 MB. The drain says "goodbye" to every WebSocket and waits until each has answered "bye": a test that does not answer
+holds it open.
 Environment variables: with BROKEN, the application does not start; with IMPATIENT, the drain waits for nobody.
 """
 
@@ -9,6 +10,7 @@ import asyncio
 import os
 from typing import Any
 
+from config.body import with_bounded_body
 from realtime.server.lifecycle import Lifecycle
 from tests.support.asgi import Receive, Send
 
@@ -24,12 +26,19 @@ async def application(scope: Any, receive: Receive, send: Send) -> None:
     if scope["type"] == "lifespan":
         await lifespan(receive, send)
     elif scope["type"] == "http":
-        body = str(os.getpid()).encode()
-        headers = [(b"content-length", str(len(body)).encode())]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+        await page(scope, receive, send)
     else:
         await echo(receive, send)
+
+
+@with_bounded_body
+async def page(scope: Any, receive: Receive, send: Send) -> None:
+    while (await receive()).get("more_body"):
+        pass
+    body = str(os.getpid()).encode()
+    headers = [(b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
 
 
 async def lifespan(receive: Receive, send: Send) -> None:

@@ -1,11 +1,12 @@
 """Runs the small application of `server_app` as `manage.py serve` runs the real one, and prints its address.
 
-python -m tests.support.server_main uvicorn|stock|daphne [--workers N]
+python -m tests.support.server_main uvicorn|stock|daphne [--workers N] [--request-s SECONDS]
 """
 
 import argparse
 import asyncio
 import sys
+from unittest.mock import patch
 
 from realtime.server.listener import open_listener, url_of
 from realtime.server.supervisor import Supervisor, adopt
@@ -14,12 +15,21 @@ from tests.support import server_app
 APPLICATION = "tests.support.server_app:application"
 
 
+def limit_requests(server: str, request_s: float) -> None:
+    protocol = "realtime.server.daphne_http" if server == "daphne" else "realtime.server.http"
+    for module in (protocol, "config.body"):
+        patch(f"{module}.REQUEST_S", request_s).start()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("server", choices=("uvicorn", "stock", "daphne"))
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--worker")
+    parser.add_argument("--request-s", type=float, help="instead of REQUEST_S")
     options = parser.parse_args()
+    if options.request_s is not None:
+        limit_requests(options.server, options.request_s)
     if options.worker is not None:
         listener, on_ready = adopt(options.worker)
     else:

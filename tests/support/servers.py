@@ -32,6 +32,16 @@ def open_sockets(pid: int) -> int:
     return count
 
 
+def unnamed_file_bytes(pid: int) -> int:
+    """The size of the temporary files that the process has open."""
+    size = 0
+    for entry in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            if os.readlink(entry).endswith(" (deleted)"):
+                size += entry.stat().st_size
+    return size
+
+
 async def until(condition: Callable[[], bool], promise: str) -> None:
     """Waits for what comes in its own time; fails with the promise that was not kept."""
     for _ in range(300):
