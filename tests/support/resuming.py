@@ -39,8 +39,7 @@ class ResumingClient:
         self.online = asyncio.Event()
         self.endings: list[Ending] = []
         self.port = 0
-        self.links = 0
-        """Connections so far."""
+        self.links = 0  # so far
         self.pushes: list[tuple[float, str, Json]] = []
         """All pushes that are no entries, each with the loop's time."""
         self._app = app
@@ -70,8 +69,7 @@ class ResumingClient:
         """Lets go of the socket. Raises what went wrong inside of the client."""
         self._ending = True
         self._awake.set()
-        self.cut()
-        for link in self._abandoned:
+        for link in [*self._abandoned, *filter(None, [self._link])]:
             link.cut()
         if self._task is not None:
             task, self._task = self._task, None
