@@ -12,6 +12,7 @@ from django.db import transaction
 from django.db.models import F
 
 from messaging.models import Entry, EntryFlag, Stream
+from messaging.selectors import withdrawn_among
 
 OFFLINE_KEPT: Final = timedelta(days=7)
 BATCH: Final = 500
@@ -75,7 +76,9 @@ def settle_receipts(*, receipts: Sequence[Receipt]) -> list[bool]:
         withdrawn = {
             (stream_id, seq)
             for stream_id in ids
-            for seq in _withdrawn(stream_id, [receipt.seq for receipt in receipts if receipt.stream_id == stream_id])
+            for seq in withdrawn_among(
+                stream_id, [receipt.seq for receipt in receipts if receipt.stream_id == stream_id]
+            )
         }
         arrived = [
             receipt.seq <= acked.get(receipt.stream_id, 0) and receipt[:2] not in withdrawn for receipt in receipts
@@ -90,13 +93,6 @@ def settle_receipts(*, receipts: Sequence[Receipt]) -> list[bool]:
                 ],
             )
         return arrived
-
-
-def _withdrawn(stream_id: int, seqs: Sequence[int]) -> Iterator[int]:
-    for part in _parts(seqs):
-        yield from Entry.objects.filter(stream_id=stream_id, seq__in=part, flags__gte=EntryFlag.WITHDRAWN).values_list(
-            "seq", flat=True
-        )
 
 
 def _withdraw(stream_id: int, seqs: Sequence[int]) -> None:

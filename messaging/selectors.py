@@ -143,6 +143,16 @@ def has_arrived(stream_id: int, seq: int) -> bool | None:
     return True if found[1] >= seq else None
 
 
+def withdrawn_among(stream_id: int, seqs: Sequence[int]) -> set[int]:
+    """Which of these entries of an inbox are withdrawn."""
+    found: set[int] = set()
+    for start in range(0, len(seqs), KEYS_PER_QUERY):
+        part = seqs[start : start + KEYS_PER_QUERY]
+        entries = Entry.objects.filter(stream_id=stream_id, seq__in=part, flags__gte=EntryFlag.WITHDRAWN)
+        found.update(entries.values_list("seq", flat=True))
+    return found
+
+
 def history(
     project_id: int,
     stream: str,

@@ -16,7 +16,7 @@ from messaging.engine import Messaging
 from messaging.inbox import Receipt, set_lifetime, settle_receipts
 from messaging.journal import Append
 from messaging.models import EntryFlag, inbox_name
-from messaging.selectors import find_answer, has_arrived, stream_heads
+from messaging.selectors import find_answer, has_arrived, stream_heads, withdrawn_among
 from realtime.errors import INVALID_PARAMS, RpcError
 from realtime.presence import PresenceState, PresenceUnavailable
 from realtime.protocol import encode
@@ -223,12 +223,31 @@ class PeerMessages:
             self._waiting[key] = left
         else:
             del self._waiting[key]
-        repeated = [one for one in waiting if one.seq <= seq and one.repeated]
-        for one in waiting:
-            if one.seq <= seq and not one.repeated:
+        reached = [one for one in waiting if one.seq <= seq]
+        doubtful = [one for one in reached if self._may_be_withdrawn(one)]
+        for one in reached:
+            if one not in doubtful:
                 one.message.answer(Answer(True, one.ts))
-        if repeated:
-            self._runtime.hub.spawn(self._settle(repeated))
+        if doubtful:
+            self._runtime.hub.spawn(self._confirm(doubtful))
+
+    def _may_be_withdrawn(self, one: _Waiting) -> bool:
+        """Whether something else than this process may have withdrawn it: an answer to an earlier attempt, or a login
+        of the receiver that found newer ones to keep, or it too old."""
+        waited_s = self._runtime.loop.time() - one.message.began_s
+        return one.repeated or bool(one.message.flags & EntryFlag.OFFLINE) or waited_s > WAIT_S
+
+    async def _confirm(self, waiting: list[_Waiting]) -> None:
+        """Answers messages to one peer that an acknowledgement has passed: nothing can happen to them any more."""
+        try:
+            seqs = [one.seq for one in waiting]
+            withdrawn = await self._runtime.bridge.read(withdrawn_among, waiting[0].stream_id, seqs)
+        except RpcError as error:
+            for one in waiting:
+                one.message.answer(error)
+            return
+        for one in waiting:
+            one.message.answer(Answer(one.seq not in withdrawn, one.ts))
 
     def _take(self, one: _Waiting) -> bool:
         """Whether it was still waiting; it is not any more."""

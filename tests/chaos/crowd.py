@@ -1,4 +1,5 @@
-"""A crowd of resuming clients that chat, change attributes, come and go, and lose connections at random."""
+"""A crowd of resuming clients that chat, write to and call each other, change attributes, come and go, are away for a
+while, and lose connections at random."""
 
 import asyncio
 import contextlib
@@ -6,8 +7,20 @@ import random
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Final
 
+from tests.chaos.projects import KEPT
 from tests.support.cluster import Cluster
-from tests.support.ledger import Ledger, Log, discrepancies, left_notices, lives, read_heads, read_log, summary
+from tests.support.inbox_ledger import InboxLog, inbox_discrepancies, inbox_summary, read_inboxes, read_unread
+from tests.support.ledger import (
+    Ledger,
+    Log,
+    discrepancies,
+    left_notices,
+    lives,
+    read_heads,
+    read_log,
+    shortened,
+    summary,
+)
 from tests.support.resuming import ResumingClient
 
 PAUSE_S: Final = 0.35
@@ -18,16 +31,31 @@ BACKLOG: Final = 40
 SETTLED_WITHIN_S: Final = 60.0
 
 BURST: Final = 20
+MANY: Final = 5
+"""Peers of one message."""
+AWAY_S: Final = (3.0, 20.0)
+"""Above 6 s nobody waits for who is away, above 15 s a message without the offline flag is too old."""
 
-TALK: Final = {"send": 70, "burst": 4, "hurry": 8, "attribute": 7, "history": 5}
+TALK: Final = {
+    "send": 70,
+    "burst": 4,
+    "hurry": 8,
+    "attribute": 7,
+    "history": 5,
+    "peer": 30,
+    "kept": 20,
+    "many": 4,
+    "call": 6,
+}
 """What a client does, and how often against the other acts."""
 STAYER: Final = {**TALK, "cut": 4, "abandon": 2}
 WANDERER: Final = {**STAYER, "move": 12, "logout": 3}
+ABSENTEE: Final = {**WANDERER, "away": 12}
 
 
 class Crowd:
-    """`stayers` never leave a room and do as `acts` says; `wanderers` leave, and log out. Everybody is in three of
-    the rooms."""
+    """`stayers` never leave a room and do as `acts` says; `wanderers` leave, and log out; `absentees` are away besides
+    for up to 20 s, logged out or not, and get more messages than others. Everybody is in three of the rooms."""
 
     def __init__(
         self,
@@ -37,6 +65,7 @@ class Crowd:
         seed: int,
         stayers: int = 30,
         wanderers: int = 20,
+        absentees: int = 0,
         rooms: int = 10,
         acts: dict[str, int] = STAYER,
     ) -> None:
@@ -45,8 +74,9 @@ class Crowd:
         self.rooms = [f"room-{number}" for number in range(rooms)]
         self.stayers = [ResumingClient(app, f"stayer-{number}", ports, seed=seed) for number in range(stayers)]
         self.wanderers = [ResumingClient(app, f"wanderer-{number}", ports, seed=seed) for number in range(wanderers)]
-        self.clients = self.stayers + self.wanderers
-        self._done = asyncio.Event()
+        self.absentees = [ResumingClient(app, f"absentee-{number}", ports, seed=seed) for number in range(absentees)]
+        self.clients = self.stayers + self.wanderers + self.absentees
+        self._until = asyncio.Event()
 
     @property
     def ledgers(self) -> list[Ledger]:
@@ -65,6 +95,8 @@ class Crowd:
     async def go_on(self, until: asyncio.Event) -> None:
         """All act until the event. Raises what went wrong inside of a client."""
 
+        self._until = until
+
         async def live(client: ResumingClient, acts: dict[str, int]) -> None:
             names, weights = list(acts), list(acts.values())
             while not until.is_set():
@@ -73,6 +105,7 @@ class Crowd:
 
         lives = [live(client, self._acts) for client in self.stayers]
         lives += [live(client, WANDERER) for client in self.wanderers]
+        lives += [live(client, ABSENTEE) for client in self.absentees]
         async with asyncio.TaskGroup() as group:
             for one in lives:
                 group.create_task(one)
@@ -82,6 +115,13 @@ class Crowd:
         for client in self.clients:
             for room in client.rooms.values():
                 room.send(f"{client.uid} in a burst {client.random.randrange(1 << 30)}")
+            for offline in (False, True):
+                client.post.send([self._peer(client)], "in a burst", offline=offline)
+
+    def _peer(self, client: ResumingClient) -> str:
+        """Somebody to write to, who may be the client itself."""
+        crowd = self.absentees if self.absentees and client.random.random() < 0.3 else self.clients
+        return client.random.choice(crowd).uid
 
     async def _act(self, client: ResumingClient, act: str) -> None:
         chance = client.random
@@ -100,6 +140,15 @@ class Crowd:
                 await client.update_attributes(room.name, values)
             case "history":
                 await room.call("room.history", limit=20)
+            case "peer" | "kept" if client.post.waiting < BACKLOG:
+                text = f"{client.uid} writes {chance.randrange(1 << 30)}"
+                client.post.send([self._peer(client)], text, offline=act == "kept")
+            case "many" if client.post.waiting < BACKLOG:
+                peers = dict.fromkeys(self._peer(client) for _ in range(MANY))
+                client.post.send(list(peers), f"{client.uid} to many", offline=chance.random() < 0.5)
+            case "call":
+                if (peer := self._peer(client)) != client.uid:
+                    client.calls.invite(peer)
             case "cut":
                 client.cut()
             case "abandon":
@@ -113,13 +162,19 @@ class Crowd:
                 await asyncio.sleep(chance.uniform(0, 1))
                 for name in rooms:
                     await client.join(name)
+            case "away":
+                rooms = sorted(client.rooms)
+                await client.sleep(self._until, chance.uniform(*AWAY_S), logged_out=chance.random() < 0.5)
+                for name in rooms:
+                    await client.join(name)
 
     async def _settle(self, cluster: Cluster, project_id: int) -> list[str]:
         """Waits until everything is answered and everybody is where the database is; what is still missing."""
         deadline_s = asyncio.get_running_loop().time() + SETTLED_WITHIN_S
         while True:
             heads = await asyncio.to_thread(read_heads, cluster.database, project_id)
-            late = self._late(heads) or await self._wrong_members()
+            unread = await asyncio.to_thread(read_unread, cluster.database, project_id)
+            late = self._late(heads) or self._late_in_inboxes(unread) or await self._wrong_members()
             if not late or asyncio.get_running_loop().time() > deadline_s:
                 return late
             await asyncio.sleep(0.5)
@@ -135,6 +190,15 @@ class Crowd:
                     late.append(f"{at} has {room.waiting} messages without an answer")
                 elif room.seq != heads.get(room.name, 0):
                     late.append(f"{at} did not get what is up to {heads.get(room.name, 0)}")
+        return late
+
+    def _late_in_inboxes(self, unread: dict[str, int]) -> list[str]:
+        late = []
+        for client in self.clients:
+            if client.post.waiting:
+                late.append(f"{client.uid} has {client.post.waiting} messages to peers without an answer")
+            if unread.get(client.uid) or not client.inbox.live:
+                late.append(f"{client.uid} has not acknowledged {unread.get(client.uid)} entries of the inbox")
         return late
 
     async def _wrong_members(self) -> list[str]:
@@ -155,18 +219,23 @@ class Crowd:
 
     async def conclude(self, cluster: Cluster, project_id: int) -> None:
         """Waits until all is settled, lets everybody go, and fails if anything is not as it was promised."""
+        await asyncio.gather(*(client.calls.finish() for client in self.clients))
         wrong = (await self._settle(cluster, project_id))[:10]
         log = await asyncio.to_thread(read_log, cluster.database, project_id, self.rooms)
+        inboxes = await asyncio.to_thread(read_inboxes, cluster.database, project_id)
         await asyncio.gather(*(client.close() for client in self.clients))
-        wrong += self._wrong(log)
+        wrong += self._wrong(log, inboxes)
         print(summary(self.ledgers, log))
+        print(inbox_summary({ledger.uid: ledger.inbox for ledger in self.ledgers}, inboxes))
         if wrong:
             print(lives(self.ledgers, wrong))
         assert not wrong, "\n".join(wrong)
 
-    def _wrong(self, log: Log) -> list[str]:
+    def _wrong(self, log: Log, inboxes: InboxLog) -> list[str]:
         """What was promised and is not so. Nobody was away for 30 s, so no stayer may be said to have left."""
-        return discrepancies(self.ledgers, log) + left_notices(self.ledgers, (client.uid for client in self.stayers))
+        kinds = inbox_discrepancies({ledger.uid: ledger.inbox for ledger in self.ledgers}, inboxes, KEPT)
+        left = left_notices(self.ledgers, (client.uid for client in self.stayers))
+        return discrepancies(self.ledgers, log) + shortened(kinds) + left
 
 
 @contextlib.asynccontextmanager

@@ -80,7 +80,7 @@ def test_ledger_of_two_processes_that_are_killed(postgres: PrivatePostgres, seed
         ]
         for fault in others:
             faults.insert(chance.randrange(KILLS), fault)
-        crowd = Crowd(app=project.app_id, ports=cluster.ports, seed=seed)
+        crowd = Crowd(app=project.app_id, ports=cluster.ports, seed=seed, absentees=4)
         asyncio.run(endure(crowd, cluster, project, faults))
 
 
@@ -92,5 +92,5 @@ def test_ledger_of_the_one_process_that_is_killed(shape: str, seed: int) -> None
     with Cluster("one") as cluster:
         project = make_project(cluster)
         faults = [kill_and_start(cluster["one"], chance.uniform(0, 1.5)) for _ in range(EMBEDDED_KILLS)]
-        crowd = Crowd(app=project.app_id, ports=cluster.ports, seed=seed)
+        crowd = Crowd(app=project.app_id, ports=cluster.ports, seed=seed, absentees=4)
         asyncio.run(endure(crowd, cluster, project, faults))

@@ -1,6 +1,7 @@
 """Peer messages: what "received" means, and what becomes of what was not (docs/contract.md 5)."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 from unittest import mock
 
@@ -8,6 +9,7 @@ import pytest
 
 from messaging.engine import Messaging
 from messaging.journal import Append
+from projects.models import Project
 from tests.peers.post import Post, committed, texts_in
 from tests.support.client import CallFailed, Client
 
@@ -199,6 +201,25 @@ async def test_200_are_kept_and_the_newest_push_out_the_oldest(post: Post) -> No
             await post.pass_time(3, ann)
     assert [await answered(answer) for answer in answers] == [False] * 201
     assert texts_in(await post.bob_again()) == [str(number) for number in range(1, 201)]
+
+
+@pytest.fixture
+def keeping_two(make_project: Callable[..., Project]) -> str:
+    """The App ID of a project that keeps two messages for a user who is away."""
+    return make_project(limits={"sizes": {"offline_messages": 2}}).app_id
+
+
+async def test_rule_peers_what_was_pushed_out_was_not_received(post: Post, keeping_two: str) -> None:
+    """Its sender still waits, for a peer that dropped a moment ago, when the newest two come to the peer's login."""
+    post.app = keeping_two
+    ann, bob = await post.ann(), await post.bob(reads_inbox=False)
+    await bob.close()
+    await post.lifetime.settle()
+    answers = [await ann.start_send_to("bob", str(number), f"m{number}", **KEPT) for number in range(3)]
+    await post.committed()
+    assert texts_in(await post.bob_again()) == ["1", "2"]
+    await post.seen()
+    assert [await answered(answer) for answer in answers] == [False, True, True]
 
 
 async def test_they_are_kept_for_7_days(post: Post) -> None:

@@ -76,20 +76,25 @@ def inboxes(project_id: int, uids: Sequence[str], invitation: str | None = None)
     return told
 
 
-def require_fitting(project_id: int, caller: str, callee: str, invitation: str) -> str:
-    """Both sides were told the same steps in the same order, of which only the last may be an end, and end in states
-    that fit each other. Returns the last state."""
-    told = inboxes(project_id, (caller, callee), invitation)
-    calling, called = told[caller], told[callee]
-    assert [each.body["step"] for each in calling] == list(range(1, len(calling) + 1))
+def misfit(calling: Sequence[Told], called: Sequence[Told]) -> str | None:
+    """What is wrong unless both sides were told the same steps in the same order, of which only the last is an end or
+    none, and are in states that fit each other."""
+    if not calling or [each.body["step"] for each in calling] != list(range(1, len(calling) + 1)):
+        return f"the caller was told the steps {[each.body['step'] for each in calling]}"
     if called:
         shared = ("step", "state", "content", "response", "channel", "caller", "callee", "ts")
-        assert [[each.body[name] for name in shared] for each in calling] == [
-            [each.body[name] for name in shared] for each in called
-        ]
-        assert [each.sender for each in calling] == [each.sender for each in called]
-    assert all(each.state in OPEN for each in calling[:-1]), "one end, and nothing after it"
+        sides = [[(each.sender, *(each.body[name] for name in shared)) for each in side] for side in (calling, called)]
+        if sides[0] != sides[1]:
+            return f"the caller was told {sides[0]}, the callee {sides[1]}"
+    if not all(each.state in OPEN for each in calling[:-1]):
+        return f"something comes after the end: {[each.state for each in calling]}"
     ends = (CALLER_STATES[calling[-1].state], calling[-1].reason)
     other = (CALLEE_STATES[called[-1].state], called[-1].reason) if called else ("", "")
-    assert (*ends, *other) in FITTING
-    return calling[-1].state
+    return None if (*ends, *other) in FITTING else f"the caller sees {ends}, the callee {other}"
+
+
+def require_fitting(project_id: int, caller: str, callee: str, invitation: str) -> str:
+    """The two sides fit. Returns the last state."""
+    told = inboxes(project_id, (caller, callee), invitation)
+    assert misfit(told[caller], told[callee]) is None
+    return told[caller][-1].state

@@ -16,6 +16,7 @@ from django.db import connections
 
 from messaging.models import Entry, Stream
 from rooms.models import RoomAttribute, stream_name
+from tests.support.inbox_ledger import InboxLedger
 
 SHOWN = 8
 """Examples of each kind of discrepancy in a report."""
@@ -72,6 +73,7 @@ class Ledger:
     sent: dict[str, Sent] = field(default_factory=dict)
     stays: list[Stay] = field(default_factory=list)
     left: list[tuple[str, str]] = field(default_factory=list)
+    inbox: InboxLedger = field(default_factory=InboxLedger)
     breaches: list[str] = field(default_factory=list)
     life: list[str] = field(default_factory=list)
     logins: int = 0
@@ -147,8 +149,13 @@ def discrepancies(ledgers: Sequence[Ledger], log: Log) -> list[str]:
         _orders(ledgers),
         _attributes(log),
     )
+    return shortened(checks)
+
+
+def shortened(kinds: Iterable[list[str]]) -> list[str]:
+    """A few of each kind of discrepancy."""
     found = []
-    for wrong in checks:
+    for wrong in kinds:
         found += wrong[:SHOWN]
         if len(wrong) > SHOWN:
             found.append(f"... and {len(wrong) - SHOWN} more of this kind")

@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
@@ -27,12 +27,13 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a request has no result. `name` as in the server's table, or "connection_lost"."""
+    """Why a request has no result. `name` as in the server's table, or "connection_lost"; `data` as it came."""
 
     name: str
     retryable: bool
     retry_after_s: float | None = None
     detail: str = ""
+    data: Json = field(default_factory=dict)
 
 
 LOST = Failure("connection_lost", retryable=True)
@@ -44,6 +45,7 @@ class Refused(Exception):
     def __init__(self, method: str, failure: Failure) -> None:
         super().__init__(f"{method}: {failure.name}: {failure.detail}")
         self.name = failure.name
+        self.data = failure.data
 
 
 Settle = Callable[[Failure | None, Json], None]
@@ -105,6 +107,9 @@ class Link:
         self._pending[request_id] = settle
         self._send({"jsonrpc": "2.0", "id": request_id, "method": method, "params": params})
 
+    def notify(self, method: str, params: Json) -> None:
+        self._send({"jsonrpc": "2.0", "method": method, "params": params})
+
     def _send(self, message: Json) -> None:
         self._sent_s = self._clock()
         self._out.put_nowait(json.dumps(message))
@@ -148,7 +153,7 @@ class Link:
                     self._take(part)
                 if self._received - self._acknowledged >= self._ack_bytes:
                     self._acknowledged = self._received
-                    self._send({"jsonrpc": "2.0", "method": "session.ack", "params": {"received": self._received}})
+                    self.notify("session.ack", {"received": self._received})
 
     def _take(self, message: Json) -> None:
         method = message.get("method")
@@ -191,4 +196,4 @@ class Link:
 def _failure(error: Json) -> Failure:
     data = error["data"]
     after_ms = data.get("retry_after_ms")
-    return Failure(data["name"], data["retryable"], after_ms and after_ms / 1000, error["message"])
+    return Failure(data["name"], data["retryable"], after_ms and after_ms / 1000, error["message"], data)

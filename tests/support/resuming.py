@@ -3,6 +3,7 @@ goes on from its cursors, and says again what was not answered. What it was told
 """
 
 import asyncio
+import contextlib
 import random
 import time
 from collections.abc import Callable, Sequence
@@ -13,6 +14,9 @@ import websockets
 
 from tests.support.ledger import Ledger, Sent
 from tests.support.link import LOST, Ending, Failure, Json, Link, Refused, Settle, open_socket
+from tests.support.resuming_calls import Calls
+from tests.support.resuming_inbox import Inbox
+from tests.support.resuming_post import Post
 from tests.support.resuming_room import MemberRoom
 
 BACKOFF_S: Final = (0.2, 0.4, 0.8, 1.5)
@@ -29,9 +33,13 @@ class ResumingClient:
         self.random = random.Random(f"{seed}:{uid}")
         self.ledger = Ledger(uid)
         self.rooms: dict[str, MemberRoom] = {}
+        self.post = Post(self)
+        self.calls = Calls(self)
+        self.inbox = Inbox(self, self.calls.told)
         self.online = asyncio.Event()
         self.endings: list[Ending] = []
         self.port = 0
+        self.links = 0  # so far
         self.pushes: list[tuple[float, str, Json]] = []
         """All pushes that are no entries, each with the loop's time."""
         self._app = app
@@ -41,6 +49,8 @@ class ResumingClient:
         self._abandoned: list[Link] = []
         self._task: asyncio.Task[None] | None = None
         self._ending = False
+        self._awake = asyncio.Event()
+        self._awake.set()
         self._attempts = 0
         self._retry_s: float | None = None
         self._ids = count(1)
@@ -58,9 +68,8 @@ class ResumingClient:
     async def close(self) -> None:
         """Lets go of the socket. Raises what went wrong inside of the client."""
         self._ending = True
-        if self._link is not None:
-            self._link.cut()
-        for link in self._abandoned:
+        self._awake.set()
+        for link in [*self._abandoned, *filter(None, [self._link])]:
             link.cut()
         if self._task is not None:
             task, self._task = self._task, None
@@ -97,7 +106,7 @@ class ResumingClient:
         self.ledger.acknowledge(message_id, result["seq"])
 
     async def logout(self) -> None:
-        """Ends the session; `login` begins another."""
+        """Ends the session; the next login begins another."""
         for room in self.rooms.values():
             room.forget()
         self.rooms.clear()
@@ -136,6 +145,20 @@ class ResumingClient:
             self._link.request(method, params, settle)
         else:
             settle(LOST, {})
+
+    def notify(self, method: str, **params: Any) -> None:
+        if self._link is not None:
+            self._link.notify(method, params)
+
+    async def sleep(self, until: asyncio.Event, longest_s: float, *, logged_out: bool) -> None:
+        """Has no connection until the event, or for so long."""
+        self._awake.clear()
+        if logged_out:
+            await self.logout()
+        self.cut()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(until.wait(), longest_s)
+        self._awake.set()
 
     def go_to(self, ports: Callable[[], Sequence[int]]) -> None:
         """From the next attempt on, asks these."""
@@ -179,6 +202,7 @@ class ResumingClient:
                 self._attempts += 1
             if not self._ending:
                 await asyncio.sleep(delay_s)
+            await self._awake.wait()
 
     async def _connect(self) -> float | None:
         """One connection, to its end. Returns how long the server wants us to stay away."""
@@ -192,12 +216,16 @@ class ResumingClient:
             return None
         self._retry_s = None
         self._link = link = Link(socket, self._pushed)
+        self.links += 1
+        self.inbox.ask()
         link.request("session.login", self._login_params(), self._logged_in)
         try:
             ending = await link.run()
         finally:
             self._link = None
             self.online.clear()
+            self.inbox.disconnected()
+            self.post.disconnected()
             for room in self.rooms.values():
                 room.disconnected()
         self.endings.append(ending)
@@ -231,6 +259,8 @@ class ResumingClient:
         self.ledger.resumed += result["resumed"]
         link.start(result["heartbeat_ms"] / 1000, result["ack_bytes"])
         self.online.set()
+        self.inbox.connected(result["inbox"])
+        self.post.connected()
         streams = result["streams"]
         for room in list(self.rooms.values()):
             room.connected(streams.get(room.stream))
@@ -247,8 +277,11 @@ class ResumingClient:
 
     def _pushed(self, method: str, params: Json) -> None:
         if "seq" in params:
-            room = self.rooms.get(params["stream"].removeprefix("room:"))
-            if room is not None:
+            stream = params["stream"]
+            room = self.rooms.get(stream.removeprefix("room:"))
+            if stream == f"inbox:{self.uid}":
+                self.inbox.push(method, params)
+            elif room is not None:
                 room.push(method, params)
             return
         self.pushes.append((asyncio.get_running_loop().time(), method, params))
