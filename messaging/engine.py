@@ -211,7 +211,7 @@ class Messaging:
                 prefix = prefixes[append.event] = (stream or LiveStream(key)).prefix(append.event)
             text = (
                 ""  # hidden: it has its place, and is given to nobody
-                if append.flags & EntryFlag.WITHDRAWN
+                if append.flags >= EntryFlag.WITHDRAWN
                 else f'{prefix}{append.seq},"sender":{append.json_sender},"message_id":"{append.message_id}",'
                 f'"ts":{append.ts},"body":{append.body}}}}}'
             )

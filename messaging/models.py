@@ -1,5 +1,5 @@
-import enum
 import secrets
+from typing import Final
 
 from django.db import models
 
@@ -41,16 +41,16 @@ class Stream(models.Model):
         return self.name
 
 
-class EntryFlag(enum.IntFlag):
-    """What is special about an entry of an inbox."""
+class EntryFlag:
+    """The bits of an entry's `flags`: what is special about it. Plain numbers, since every entry's are looked at."""
 
-    OFFLINE = 1
+    OFFLINE: Final = 1
     """Kept for a user who is not there (docs/contract.md 5)."""
-    HISTORICAL = 2
-    """Can be read back by the two peers."""
-    WITHDRAWN = 4
-    """Its sender was told that it has not arrived, or it is too old: never delivered (any more). The highest flag, so
-    that a comparison finds it."""
+    HISTORICAL: Final = 2
+    """Can be read back by the two peers, and by the REST interface."""
+    WITHDRAWN: Final = 4
+    """Its sender was told that it has not arrived, or it is too old: never delivered (any more). The highest, so that a
+    comparison finds it."""
 
 
 HISTORICAL_FLAGS = [flags for flags in range(8) if flags & EntryFlag.HISTORICAL]

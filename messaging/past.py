@@ -7,8 +7,8 @@ from typing import Literal
 
 from django.db.models import Q, QuerySet
 
-from messaging.models import HISTORICAL_FLAGS, Entry, Stream
-from messaging.selectors import first_seq_since, from_ms, to_ms
+from messaging.models import Entry, Stream
+from messaging.selectors import first_seq_since, from_ms, marked_for_history, to_ms
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,9 +50,7 @@ def count_past(past: Past) -> int:
 
 
 def _entries(past: Past) -> QuerySet[Entry]:
-    # The flags as literals: SQLite takes a partial index only when it sees the index's condition.
-    kept = f'"messaging_entry"."flags" IN ({", ".join(map(str, HISTORICAL_FLAGS))})'
-    entries = Entry.objects.extra(where=[kept]).filter(event__in=past.events)
+    entries = marked_for_history().filter(event__in=past.events)
     if past.sender is not None:
         entries = entries.filter(sender=past.sender)
     if past.streams is None:

@@ -55,7 +55,7 @@ class PeerMessage(NamedTuple):
     peer: str
     message_id: str
     body: str
-    flags: EntryFlag
+    flags: int
     began_s: float
     answer: Callable[[Answer | RpcError], None]
     may_be_second: bool = False

@@ -3,7 +3,6 @@
 import asyncio
 from typing import NamedTuple
 
-from messaging.journal.append import NO_FLAGS
 from messaging.models import EntryFlag
 from peers.delivery import WAIT_S, Answer, PeerMessage, PeerMessages
 from realtime.errors import EXPIRED, RpcError
@@ -52,7 +51,7 @@ async def send_to_peer(
             peer=peer,
             message_id=message_id,
             body=f'{{"message":{message}{marks}}}',
-            flags=(EntryFlag.OFFLINE if offline else NO_FLAGS) | (EntryFlag.HISTORICAL if historical else NO_FLAGS),
+            flags=(EntryFlag.OFFLINE if offline else 0) | (EntryFlag.HISTORICAL if historical else 0),
             began_s=began_s,
             answer=settle,
             may_be_second=may_be_second,

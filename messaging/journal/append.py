@@ -1,6 +1,5 @@
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from messaging.models import EntryFlag
 from realtime.errors import RpcError
 from realtime.frames import utf8_size
 from realtime.streams import StreamKey
@@ -9,9 +8,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from realtime.calls import Call
-
-
-NO_FLAGS: Final = EntryFlag(0)
 
 
 class Append:
@@ -50,7 +46,7 @@ class Append:
         message_id: str,
         body: str,
         expires_s: float,
-        flags: EntryFlag = NO_FLAGS,
+        flags: int = 0,
         call: "Call | None" = None,
         done: "Callable[[Append], None] | None" = None,
     ) -> None:

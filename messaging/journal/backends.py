@@ -1,6 +1,7 @@
 """How a group is written: one transaction, its SQL built from the model's fields. A test compares the rows
 with those of an ORM insert."""
 
+import contextlib
 import sqlite3
 from collections.abc import Sequence
 from datetime import datetime
@@ -121,7 +122,7 @@ class SQLiteBackend:
                     append.message_id,
                     append.event,
                     append.body,
-                    int(append.flags),
+                    append.flags,
                     created_at,
                 )
             )
@@ -165,25 +166,32 @@ class PostgreSQLBackend:
     def write(
         self, group: Sequence[Append], now: datetime, *, skip_locked: bool, marks: Sequence[Mark] = ()
     ) -> list[Append]:
-        if marks:
-            self._write_marks(marks)
-        return self._write(group, now, skip_locked=skip_locked) if group else []
+        connection.ensure_connection()
+        raw: psycopg.Connection[Any] = connection.connection
+        with DatabaseErrorWrapper(connection), psycopg.Cursor(raw) as marking, psycopg.Cursor(raw) as appending:
+            # Sent together: one implicit transaction, and one trip there and back.
+            with raw.pipeline() if marks and group else contextlib.nullcontext():
+                if marks:
+                    self._send_marks(marking, marks)
+                if group:
+                    self._send_group(appending, group, now, skip_locked=skip_locked)
+            locked = {stream_id for (stream_id,) in marking.fetchall()} if marks else set()
+            heads = appending.fetchall() if group else []
+        for mark in marks:
+            mark.written = mark.stream_id in locked
+        return self._take_heads(group, heads, skip_locked=skip_locked) if group else []
 
-    def _write_marks(self, marks: Sequence[Mark]) -> None:
-        """A statement and a transaction of their own."""
+    def _send_marks(self, cursor: psycopg.Cursor[Any], marks: Sequence[Mark]) -> None:
         parameters = (
             [mark.stream_id for mark in marks],
             [mark.acked for mark in marks],
             [mark.generation for mark in marks],
         )
-        connection.ensure_connection()
-        raw: psycopg.Connection[Any] = connection.connection
-        with DatabaseErrorWrapper(connection), psycopg.Cursor(raw) as cursor:
-            locked = {stream_id for (stream_id,) in cursor.execute(self._mark_sql, parameters, prepare=True)}
-        for mark in marks:
-            mark.written = mark.stream_id in locked
+        cursor.execute(self._mark_sql, parameters, prepare=True)
 
-    def _write(self, group: Sequence[Append], now: datetime, *, skip_locked: bool) -> list[Append]:
+    def _send_group(
+        self, cursor: psycopg.Cursor[Any], group: Sequence[Append], now: datetime, *, skip_locked: bool
+    ) -> None:
         counts = count_by_stream(group)
         offsets: list[int] = []
         seen: dict[int, int] = {}
@@ -200,21 +208,23 @@ class PostgreSQLBackend:
             [append.message_id for append in group],
             [append.event for append in group],
             [append.body for append in group],
-            [int(append.flags) for append in group],
+            [append.flags for append in group],
         )
         sql = self._sql.replace("{skip}", " SKIP LOCKED" if skip_locked else "")
-        connection.ensure_connection()
-        raw: psycopg.Connection[Any] = connection.connection
-        with DatabaseErrorWrapper(connection), psycopg.Cursor(raw) as cursor:
-            heads = cursor.execute(sql, parameters, prepare=True).fetchall()
-        bases = {stream_id: base for stream_id, base, _ in heads}
+        cursor.execute(sql, parameters, prepare=True)
+
+    def _take_heads(
+        self, group: Sequence[Append], heads: Sequence[tuple[int, int, int]], *, skip_locked: bool
+    ) -> list[Append]:
+        """Gives each append its seq; returns those whose stream was locked."""
+        last = {stream_id: base for stream_id, base, _ in heads}
         skipped = []
-        for append, offset in zip(group, offsets, strict=True):
-            base = bases.get(append.stream_id)
-            if base is None:
+        for append in group:
+            before = last.get(append.stream_id)
+            if before is None:
                 skipped.append(append)
             else:
-                append.seq = base + offset
+                last[append.stream_id] = append.seq = before + 1
         if heads and heads[0][2] != len(group) - len(skipped):
             raise RuntimeError(f"{heads[0][2]} rows written for {len(group) - len(skipped)} appends")
         if skipped and not skip_locked:

@@ -6,7 +6,6 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
-from messaging.journal.append import NO_FLAGS
 from messaging.messages import Message, check_message
 from messaging.models import EntryFlag
 from messaging.selectors import peer_history
@@ -29,8 +28,6 @@ from realtime.registry import DEFERRED, Deferred, event, method
 from realtime.sessions import Session
 from realtime.shapes import carries
 
-OFFLINE: Final = EntryFlag.OFFLINE
-HISTORICAL: Final = EntryFlag.HISTORICAL
 SEND_ERRORS: Final = (SIZE_OVERFLOW, LIMIT_EXCEEDED, REJECTED, EXPIRED, UNAVAILABLE, OVERLOADED)
 
 
@@ -111,7 +108,7 @@ def _send(
         peer=peer,
         message_id=params.message_id,
         body=f'{{"message":{str(params.message, "utf-8")}{marks}}}',
-        flags=(OFFLINE if params.offline else NO_FLAGS) | (HISTORICAL if params.historical else NO_FLAGS),
+        flags=(EntryFlag.OFFLINE if params.offline else 0) | (EntryFlag.HISTORICAL if params.historical else 0),
         began_s=now_s,
         answer=answer,
         may_be_second=now_s - call.connection.connected_s < SECOND_S,

@@ -58,9 +58,10 @@ class WriteGate:
 class MessageQueue:
     """Received ASGI events of one connection, for its one reader. Bounded: whoever puts looks at `full`."""
 
-    __slots__ = ("_arrival", "_bytes", "_events")
+    __slots__ = ("_arrival", "_bytes", "_events", "_loop")
 
-    def __init__(self) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
         self._events: list[Any] = []  # at most MAX_QUEUED and a disconnect: pop(0) is cheap
         self._bytes = 0
         self._arrival: asyncio.Future[None] | None = None
@@ -93,5 +94,5 @@ class MessageQueue:
         """Await it when the queue is empty. RuntimeError when another reader waits already."""
         if self._arrival is not None and not self._arrival.done():
             raise RuntimeError("another receive() is waiting on this connection")
-        self._arrival = asyncio.get_running_loop().create_future()
-        return self._arrival
+        self._arrival = arrival = self._loop.create_future()
+        return arrival

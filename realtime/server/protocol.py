@@ -101,7 +101,7 @@ class FramePassingProtocol(WebSocketsSansIOProtocol):
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
-        self.queue = MessageQueue()
+        self.queue = MessageQueue(self.loop)
         self.writable = WriteGate()
         self._partial: bytearray | None = None  # received bytes that are not yet a frame, or not yet wanted
         self._refusing = False  # the client broke the protocol: whatever it still sends is thrown away

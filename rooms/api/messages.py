@@ -10,7 +10,6 @@ from pydantic import BaseModel
 
 from messaging.engine import Messaging
 from messaging.journal import Append
-from messaging.journal.append import NO_FLAGS
 from messaging.messages import check_message
 from messaging.models import EntryFlag
 from messaging.selectors import history
@@ -54,7 +53,7 @@ async def _send(request: HttpRequest, uid: str, room: str, message: dict[str, An
         message_id=message_id_of(request, runtime.clock_ms()),
         body=text,
         expires_s=messaging.expiry(),
-        flags=EntryFlag.HISTORICAL if historical else NO_FLAGS,
+        flags=EntryFlag.HISTORICAL if historical else 0,
         done=done,
     )
     messaging.append(append)

@@ -6,7 +6,6 @@ import msgspec
 
 from messaging.engine import Messaging
 from messaging.journal import Append
-from messaging.journal.append import NO_FLAGS
 from messaging.messages import Message, check_message
 from messaging.models import EntryFlag
 from messaging.selectors import find_answer, history
@@ -78,7 +77,7 @@ def send(call: Call, params: SendParams) -> Deferred:
             message_id=params.message_id,
             body=str(params.message, "utf-8"),
             expires_s=messaging.expiry(),
-            flags=EntryFlag.HISTORICAL if params.historical else NO_FLAGS,
+            flags=EntryFlag.HISTORICAL if params.historical else 0,
             call=call,
         )
     )

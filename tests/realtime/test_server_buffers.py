@@ -75,7 +75,7 @@ async def test_a_transport_that_fills_again_before_the_woken_send_ran_is_not_fre
 
 
 async def test_the_queue_hands_out_in_order_and_waits_when_empty() -> None:
-    queue = MessageQueue()
+    queue = MessageQueue(asyncio.get_running_loop())
     arrival = queue.arrival()
     queue.put_nowait("a")
     queue.put_nowait("b")
@@ -86,7 +86,7 @@ async def test_the_queue_hands_out_in_order_and_waits_when_empty() -> None:
 
 
 async def test_one_reader_at_a_time() -> None:
-    queue = MessageQueue()
+    queue = MessageQueue(asyncio.get_running_loop())
     first = queue.arrival()
     with pytest.raises(RuntimeError, match="another"):
         queue.arrival()
@@ -97,7 +97,7 @@ async def test_one_reader_at_a_time() -> None:
 
 
 async def test_the_queue_is_full_at_its_bounds_of_messages_and_bytes() -> None:
-    queue = MessageQueue()
+    queue = MessageQueue(asyncio.get_running_loop())
     for number in range(MAX_QUEUED):
         assert not full(queue)
         queue.put_nowait(number, 1)
