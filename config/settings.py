@@ -141,6 +141,9 @@ SECURE_HSTS_PRELOAD: bool = env.bool("SECURE_HSTS_PRELOAD", default=False)
 TRUST_PROXY: bool = env.bool("TRUST_PROXY", default=False)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUST_PROXY else None
 
+# With DEBUG on, a page with the settings on it comes to whoever finds an error.
+DEFAULT_EXCEPTION_REPORTER_FILTER = "config.redaction.RedactingFilter"
+
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (

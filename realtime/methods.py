@@ -26,7 +26,7 @@ from realtime.ids import AppId, Name, Seq, is_name
 from realtime.registry import DEFERRED, Deferred, event, method
 from realtime.sessions import Introduction, Session
 from realtime.shapes import ANY_BODY, carries
-from realtime.streams import entries_size, entry_item
+from realtime.streams import Subscription, entries_size, entry_item
 from realtime.tokens import token_end
 
 HEARTBEAT_MS: Final = 3_000
@@ -182,11 +182,9 @@ async def login(call: Call, params: LoginParams) -> Deferred:
         raise RpcError(BANNED, until=None if ban.until is None else round(ban.until.timestamp() * 1000))
     session, resumed = await runtime.sessions.login(connection, tenant, params.uid, params.session, introduction)
     inbox = await runtime.hub.open_inbox(session)
+    own = _still_logged_in(call, session)
     left = max(0, PAGE_BYTES - entries_size(inbox.entries))
-    streams = await _recover(call, session, params.streams, left) if session.subscriptions else {}
-    own = session.inbox
-    if own is None:
-        raise RpcError(UNAVAILABLE, "The session was replaced.")
+    recovered = await _recover(call, session, params.streams, left)
     inbox.live = inbox.live and inbox.last >= (own.stream.cursor or 0)
     call.reply(
         LoginResult(
@@ -203,23 +201,29 @@ async def login(call: Call, params: LoginParams) -> Deferred:
                 live=inbox.live,
                 entries=[raw_entry(text) for _, text in inbox.entries],
             ),
-            streams={name: StreamState.of(recovery) for name, recovery in streams.items()},
+            streams={one.stream.key[1]: StreamState.of(recovery) for one, recovery in recovered},
         )
     )
-    if session.connection is connection:
-        if inbox.live:
-            runtime.hub.catch_up(own, inbox.last)
-        for name, recovery in streams.items():
-            subscription = session.subscriptions.get(name)
-            if recovery.live and subscription is not None:
-                runtime.hub.catch_up(subscription, recovery.last)
+    for one, recovery in [(own, inbox), *recovered]:
+        if recovery.live:
+            runtime.hub.catch_up(one, recovery.last)
     return DEFERRED
 
 
-async def _recover(call: Call, session: Session, cursors: dict[str, Cursor], left: int) -> dict[str, Recovery]:
-    """The first pages of all streams together are at most one page; what does not fit is pulled."""
+def _still_logged_in(call: Call, session: Session) -> Subscription:
+    """To be asked after each step that was awaited: the session's inbox; RpcError `unavailable` when another login or
+    an eviction came between, or the connection was lost."""
+    if call.connection.session is not session or session.inbox is None:
+        raise RpcError(UNAVAILABLE, "The session was replaced.")
+    return session.inbox
+
+
+async def _recover(
+    call: Call, session: Session, cursors: dict[str, Cursor], left: int
+) -> list[tuple[Subscription, Recovery]]:
+    """The rooms' first pages are at most `left` bytes together; what does not fit is pulled."""
     hub = call.runtime.hub
-    recoveries = {}
+    recovered = []
     for name, subscription in list(session.subscriptions.items()):
         cursor = cursors.get(name)
         stream = subscription.stream
@@ -228,12 +232,13 @@ async def _recover(call: Call, session: Session, cursors: dict[str, Cursor], lef
             recovery = Recovery(False, stream.epoch, head, [], head, live=True)
         else:
             recovery = await hub.recover(stream, cursor.seq, cursor.epoch, session.project.recovery_window_ms, left)
+            _still_logged_in(call, session)
             left = max(0, left - entries_size(recovery.entries))
-        recoveries[name] = recovery
-    for name, recovery in recoveries.items():
+        recovered.append((subscription, recovery))
+    for subscription, recovery in recovered:
         # what came while later streams were read is pulled
-        recovery.live = recovery.live and recovery.last >= (session.subscriptions[name].stream.cursor or 0)
-    return recoveries
+        recovery.live = recovery.live and recovery.last >= (subscription.stream.cursor or 0)
+    return recovered
 
 
 @method("session.logout", params=Empty, result=Empty, errors=(UNAVAILABLE,))

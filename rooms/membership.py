@@ -43,7 +43,7 @@ class Joined:
 
 
 async def join(call: Call, session: Session, room: str, after: Cursor | None) -> Joined:
-    """Subscribes and holds, becomes a member, then reads head and snapshot in one transaction. The caller
+    """Subscribes and holds, becomes a member, then reads the head and, not before that, the snapshot. The caller
     replies and calls `enter_live` in one step.
 
     Raises RpcError `limit_exceeded` above 20 rooms, `join_same_room_too_often`, `unavailable`.

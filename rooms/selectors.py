@@ -24,7 +24,7 @@ class Attributes:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A room at one moment: its head (None without entries) and the attributes that belong to it."""
+    """A room's head (None without entries), and its attributes as they were then or a little later."""
 
     head: StreamHead | None
     attributes: Attributes

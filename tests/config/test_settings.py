@@ -44,6 +44,44 @@ def test_processes_that_start_together_keep_one_secret_key(tmp_path: Path) -> No
     assert list(tmp_path.iterdir()) == [path]
 
 
+PAGES = """
+import django
+django.setup()
+from django.conf import settings
+from django.test import Client, RequestFactory
+from django.views.debug import technical_500_response
+refused = Client().get("/", headers={"host": "elsewhere.example"})
+try:
+    raise LookupError
+except LookupError as error:
+    failed = technical_500_response(RequestFactory().get("/"), LookupError, error, error.__traceback__)
+print(refused.status_code, failed.status_code, settings.SECRET_KEY)
+print(refused.content.decode())
+print(failed.content.decode())
+"""
+
+
+def test_pages_for_developers_show_no_secret(tmp_path: Path) -> None:
+    """A strange Host header is enough to see one while DEBUG is on."""
+    secrets = ["redis-password", "database-password", "secret-of-the-signatures"]
+    env = {
+        **os.environ,
+        "DEBUG": "true",
+        "DJANGO_SETTINGS_MODULE": "config.settings",
+        "ROSTRUM_DATA": str(tmp_path),
+        "REDIS_URL": f"rediss://somebody:{secrets[0]}@redis.example:6379/0?password={secrets[0]}",
+        "DATABASE_URL": f"postgres://rostrum:{secrets[1]}@postgres.example/rostrum",
+        "SECRET_KEY": secrets[2],
+    }
+    run = subprocess.run(
+        [sys.executable, "-c", PAGES], cwd=settings.BASE_DIR, env=env, check=True, capture_output=True, text=True
+    )
+    first, pages = run.stdout.split("\n", 1)
+    assert first == f"400 500 {secrets[2]}"
+    assert pages.count("CHANNEL_LAYERS") == pages.count("REDIS_URL") == 2
+    assert [secret for secret in secrets if secret in pages] == []
+
+
 def test_env_example_lists_every_variable() -> None:
     read = set(re.findall(r'env\.\w+\(\s*"([A-Z_]+)"', SETTINGS.read_text()))
     listed = set(re.findall(r"^#([A-Z_]+)=", (settings.BASE_DIR / ".env.example").read_text(), re.MULTILINE))

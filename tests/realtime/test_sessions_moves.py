@@ -8,11 +8,11 @@ import pytest
 
 from projects.limits import RATES
 from projects.models import Project
-from realtime.close_codes import REMOTE_LOGIN, SUPERSEDED
+from realtime.close_codes import KICKED, REMOTE_LOGIN, SUPERSEDED
 from realtime.presence import PresenceUnavailable
 from realtime.runtime import Runtime
 from tests.support.client import CallFailed, Client, InProcess
-from tests.support.doubles import Hints
+from tests.support.doubles import Gate, Hints
 from tests.support.runtimes import UNLIMITED_LOGINS, clients, runtimes, seqs
 
 
@@ -196,6 +196,61 @@ async def test_rule_generation_a_login_that_another_overtook_does_not_come_back(
         assert [session.connection is not None for session in one.sessions.all()] == [True]
         for client in (slow, quick):
             await client.close()
+
+
+@pytest.mark.parametrize("place", ["subscribe", "open_inbox", "recover"])
+@pytest.mark.parametrize("how", ["takeover", "resume", "kick", "loss"])
+async def test_rule_generation_a_login_that_is_overtaken_on_its_way_ends_without_a_trace(
+    fast_app: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, place: str, how: str
+) -> None:
+    """A session that is being resumed is taken over, resumed elsewhere, kicked or lost at each place where it waits."""
+    async with runtimes(1, timing=UNLIMITED_LOGINS) as (one,), clients(fast_app, "math", bob=one) as client:
+        first, login = await open_at(one, fast_app, "ann")
+        joined = await first.call("room.join", room="math")
+        await first.close()
+        for number in range(3):
+            await client("bob").send("math", "missed", f"m{number}")
+        gate, original = Gate(), getattr(one.hub, place)
+
+        async def held(*args: Any) -> Any:
+            monkeypatch.setattr(one.hub, place, original)
+            answer = await original(*args)
+            await gate.come()
+            return answer
+
+        monkeypatch.setattr(one.hub, place, held)
+        resume = {
+            "session": login["session"],
+            "streams": {"room:math": {"seq": joined["head"], "epoch": joined["epoch"]}},
+        }
+        slow, quick = Client(InProcess(one)), Client(InProcess(one))
+        await slow.start("session.login", app=fast_app, uid="ann", **resume)
+        await gate.arrived()
+        if how == "takeover":
+            await quick.login(fast_app, "ann")
+            assert await slow.expect_close() == REMOTE_LOGIN.code
+        elif how == "resume":
+            answer = await quick.login(fast_app, "ann", **resume)
+            assert [entry["seq"] for entry in answer["streams"]["room:math"]["entries"]] == [1, 2, 3]
+            assert await slow.expect_close() == SUPERSEDED.code
+        elif how == "kick":
+            (project,) = {session.project.id for session in one.sessions.all()}
+            await one.sessions.evict(project, "ann", "kicked")
+            assert await slow.expect_close() == KICKED.code
+        else:
+            await slow.close()
+        gate.open()
+        await one.hub.settle(10)
+        assert "incident" not in caplog.text
+        await client("bob").send("math", "after it", "m3")
+        if how == "resume":
+            assert (await quick.expect("room.sent"))["seq"] == 4
+        else:
+            total = 2 if how == "loss" else 1
+            assert (await client("bob").call("room.members", room="math"))["total"] == total
+        assert seqs(slow) == []
+        for leaving in (slow, quick):
+            await leaving.close()
 
 
 async def test_rule_leases_a_lost_lease_is_put_right_and_nobody_leaves(app: str) -> None:
