@@ -61,6 +61,7 @@ async def test_rule_peers_a_first_attempt_that_comes_late_changes_no_answer(post
     with mock.patch.object(messaging, "append", held.append):
         await ann.start_send_to("bob", "once", "m1")
         await ann.call("session.ping")
+        await post.lifetime.settle()
     await ann.close()
     await bob.call("session.logout")
     await post.pass_time(2)
