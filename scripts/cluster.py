@@ -3,7 +3,7 @@
     python -m scripts.cluster
 
 Data stays in var/cluster. Ctrl-C (or SIGTERM) stops the servers, which finish their commits, then PostgreSQL
-and Redis.
+and Redis. They all end as well when this script is killed.
 """
 
 import os
@@ -12,6 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from scripts.guard import Guard
 from scripts.services import PrivatePostgres, PrivateRedis
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -40,9 +41,11 @@ def serve(env: dict[str, str]) -> int:
             return status
     # Ctrl-C reaches the server by itself: it is in the same foreground group. Here it must not end the wait.
     signal.signal(signal.SIGINT, lambda *_: None)
-    server = subprocess.Popen([sys.executable, "manage.py", "serve", "--workers", str(WORKERS)], cwd=ROOT, env=env)
-    signal.signal(signal.SIGTERM, lambda *_: server.terminate())
-    return server.wait()
+    with Guard() as guard:
+        server = subprocess.Popen([sys.executable, "manage.py", "serve", "--workers", str(WORKERS)], cwd=ROOT, env=env)
+        guard.watch(server.pid)
+        signal.signal(signal.SIGTERM, lambda *_: server.terminate())
+        return server.wait()
 
 
 def main() -> int:

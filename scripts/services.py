@@ -27,20 +27,11 @@ from typing import Any, ClassVar, Self
 import psycopg
 import redis
 
+from scripts.guard import Guard
 from scripts.system import postgresql_bin, redis_server
 
 READY_WITHIN_S = 60.0
 STOPPED_WITHIN_S = 30.0
-
-# Told the server's process id on its standard input. When that closes without the guard being killed first,
-# its owner has died: it stops the server and removes the folder, if it was a temporary one ($1).
-GUARD = """
-while read -r line; do pid=$line; done
-kill -INT "$pid" || exit
-for i in $(seq 100); do kill -0 "$pid" || break; sleep 0.1; done
-kill -KILL "$pid"
-[ -z "$1" ] || rm -rf -- "$1"
-"""
 
 
 def free_port() -> int:
@@ -66,7 +57,7 @@ class PrivateServer(ABC):
         self.directory = directory or Path(tempfile.mkdtemp(prefix=f"rostrum-{self.name}-"))
         self.log = self.directory / "log"
         self._process: subprocess.Popen[bytes] | None = None
-        self._guard: subprocess.Popen[bytes] | None = None
+        self._guard: Guard | None = None
 
     # What each kind of server is
 
@@ -107,7 +98,9 @@ class PrivateServer(ABC):
         assert self._process.stdin is not None
         self._process.stdin.write(self._input())
         self._process.stdin.close()
-        self._tell_guard(self._process.pid)
+        if self._guard is None:
+            self._guard = Guard(self.directory if self._temporary else None)
+        self._guard.watch(self._process.pid)
         self._wait_ready()
 
     def stop(self) -> None:
@@ -128,10 +121,7 @@ class PrivateServer(ABC):
         if self._process is not None:
             self.stop()
         if self._guard is not None:
-            assert self._guard.stdin is not None
-            self._guard.kill()
-            self._guard.wait()
-            self._guard.stdin.close()
+            self._guard.dismiss()
             self._guard = None
         if self._temporary:
             shutil.rmtree(self.directory, ignore_errors=True)
@@ -161,19 +151,6 @@ class PrivateServer(ABC):
                 group=self.user,
                 extra_groups=None if self.user is None else [],
             )
-
-    def _tell_guard(self, pid: int) -> None:
-        if self._guard is None:
-            self._guard = subprocess.Popen(
-                ["sh", "-c", GUARD, "guard", str(self.directory) if self._temporary else ""],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                start_new_session=True,
-            )
-        assert self._guard.stdin is not None
-        self._guard.stdin.write(b"%d\n" % pid)
-        self._guard.stdin.flush()
 
     def _end(self, how: signal.Signals) -> None:
         assert self._process is not None, f"{self.name} is not running"

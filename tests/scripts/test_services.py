@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -13,6 +14,7 @@ import pytest
 import redis
 from django.conf import settings
 
+from scripts.services import free_port
 from tests.support.services import PrivatePostgres, PrivateRedis
 
 WAIT_S = 20.0
@@ -75,3 +77,27 @@ def test_servers_end_with_a_killed_owner() -> None:
         os.kill(int(pid), 0)
         owner.send_signal(signal.SIGKILL)
     wait_until(lambda: not Path(directory).exists())
+
+
+def is_served(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), 1).close()
+    except OSError:
+        return False
+    return True
+
+
+def test_a_cluster_whose_script_is_killed_leaves_nobody_on_the_port(tmp_path: Path) -> None:
+    port = free_port()
+    env = {**os.environ, "PORT": str(port), "ROSTRUM_DATA": str(tmp_path), "DEBUG": "true"}
+    with subprocess.Popen(
+        [sys.executable, "-m", "scripts.cluster"], cwd=settings.BASE_DIR, env=env, stdout=subprocess.PIPE, text=True
+    ) as script:
+        assert script.stdout is not None
+        while (line := script.stdout.readline()) and not line.startswith("Listening on"):
+            pass
+        served = is_served(port)
+        script.send_signal(signal.SIGKILL)
+        script.stdout.read()  # until the last of its servers has ended
+    assert served
+    assert not is_served(port)
