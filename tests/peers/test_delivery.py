@@ -9,6 +9,7 @@ import pytest
 
 from messaging.engine import Messaging
 from messaging.journal import Append
+from peers.delivery import PeerMessages
 from projects.models import Project
 from tests.peers.post import Post, committed, texts_in
 from tests.support.client import CallFailed, Client
@@ -73,6 +74,21 @@ async def test_rule_peers_a_first_attempt_that_comes_late_changes_no_answer(post
     assert texts_in(await post.bob_again()) == []
     await post.seen()
     assert await again.send_to("bob", "once", "m1") is False
+
+
+@pytest.mark.parametrize(("after_s", "texts"), [(13, ["unanswered"]), (15, [])])
+async def test_rule_peers_what_nobody_answers_for_is_delivered_for_15_s(
+    post: Post, after_s: float, texts: list[str]
+) -> None:
+    """The sender's process died before it could withdraw it, and the sender does not ask again."""
+    ann, bob = await post.ann(), await post.bob(reads_inbox=False)
+    with mock.patch.object(PeerMessages, "look"):
+        answer = await ann.start_send_to("bob", "unanswered", "m1")
+        await committed(answer, bob)
+        await bob.close()
+        await post.pass_time(after_s, ann)
+        assert not answer.done()
+        assert texts_in(await post.bob_again(reads_inbox=False)) == texts
 
 
 async def test_rule_peers_an_acknowledgement_of_later_ones_does_not_confirm_a_withdrawn_one(post: Post) -> None:
