@@ -31,7 +31,7 @@ from realtime.streams import (
 )
 
 if TYPE_CHECKING:
-    from realtime.sessions import Session
+    from realtime.session import Session
 
 logger = logging.getLogger(__name__)
 

@@ -24,7 +24,7 @@ from realtime.errors import (
 from realtime.hub import PAGE_BYTES, Recovery
 from realtime.ids import AppId, Name, Seq, is_name
 from realtime.registry import DEFERRED, Deferred, event, method
-from realtime.sessions import Introduction, Session
+from realtime.session import Introduction, Session
 from realtime.shapes import ANY_BODY, carries
 from realtime.streams import entries_size, entry_item
 from realtime.tokens import token_end

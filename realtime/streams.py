@@ -10,7 +10,7 @@ from realtime.frames import utf8_size
 from realtime.protocol import encode
 
 if TYPE_CHECKING:
-    from realtime.sessions import Session
+    from realtime.session import Session
 
 StreamKey = tuple[int, str]
 """Project id and stream name, as in `(3, "room:math")`."""

@@ -16,7 +16,7 @@ from realtime.hub import Recovery
 from realtime.methods import Cursor
 from realtime.rates import KeyedBuckets
 from realtime.runtime import Runtime
-from realtime.sessions import Session
+from realtime.session import Session
 from realtime.streams import StreamHead, Subscription
 from rooms.models import stream_name
 from rooms.notices import Notices

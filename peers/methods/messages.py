@@ -26,7 +26,7 @@ from realtime.hub import PAGE_BYTES
 from realtime.ids import MessageId, Name, Seq, is_name
 from realtime.methods import EntryPush
 from realtime.registry import DEFERRED, Deferred, event, method
-from realtime.sessions import Session
+from realtime.session import Session
 from realtime.shapes import carries
 
 OFFLINE: Final = EntryFlag.OFFLINE
