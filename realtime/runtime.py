@@ -22,6 +22,7 @@ from realtime.layer import ChannelsLayer, Layer, NoLayer, node_group
 from realtime.lease import Lease
 from realtime.presence import MemoryPresence, PresenceStore, PresenceTiming, PresenceUnavailable, RedisPresence
 from realtime.pressure import Pressure
+from realtime.recovery import Recoveries
 from realtime.removals import LOOK_S, Removals
 from realtime.sessions import Sessions
 from realtime.silence import Silence
@@ -88,14 +89,15 @@ class Runtime:
         self.bridge = Bridge(self.loop, self)
         self.layer = layer if layer is not None else _default_layer()
         self.presence = presence if presence is not None else _default_presence(self.timing)
+        store = _store_factories[0](self)
         self.hub = Hub(
             loop=self.loop,
             layer=self.layer,
-            store=_store_factories[0](self),
+            store=store,
             node=self.node,
-            clock_ms=clock_ms,
         )
         self.hub.shared = not isinstance(self.layer, NoLayer)
+        self.recoveries = Recoveries(self.hub, store, clock_ms)
         self.sessions = Sessions(self, self.presence)
         self.silence = Silence(self)
         self.lease = Lease(self)
@@ -160,7 +162,7 @@ class Runtime:
             await self._renew()
         self._ticked_s = now_s
         self.silence.tick()
-        self.hub.tick()
+        self.hub.rings.tick()
 
     async def _check_heads(self) -> None:
         await self.hub.check_heads()
