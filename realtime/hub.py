@@ -330,6 +330,7 @@ class Hub:
             self.close(stream)
 
     def close(self, stream: LiveStream) -> None:
+        """Nobody here is subscribed to it any more."""
         if self.live.get(stream.key) is not stream:
             return
         del self.live[stream.key]

@@ -279,10 +279,12 @@ class Sessions:
     # -- who is told -------------------------------------------------------------------------------------
 
     def befell(self, project: int, uid: str, change: Change, streams: Sequence[str] = ()) -> None:
+        """Tells this process what this process has done to a session."""
         for listener in self.on_change:
             listener(project, uid, change, streams)
 
     def presence_changed(self, project: int, uids: Mapping[str, int]) -> None:
+        """Tells this process whose state it has changed; a uid's number as in `on_presence`."""
         for listener in self.on_presence:
             listener(project, uids)
 
