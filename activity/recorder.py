@@ -16,7 +16,7 @@ from messaging.selectors import from_ms, to_ms
 from realtime.errors import RpcError
 from realtime.presence import PresenceUnavailable
 from realtime.runtime import Runtime
-from realtime.sessions import Change
+from realtime.session import Change
 
 logger = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from invitations.transitions import Party
 from realtime.errors import RpcError
 from realtime.presence import PresenceUnavailable, SessionState
 from realtime.runtime import Runtime
-from realtime.sessions import ENDINGS, Change
+from realtime.session import ENDINGS, Change
 
 logger = logging.getLogger(__name__)
 

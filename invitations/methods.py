@@ -20,11 +20,11 @@ from realtime.errors import (
     UNAVAILABLE,
     RpcError,
 )
-from realtime.hub import PAGE_BYTES
 from realtime.ids import MessageId, Name, Seq, is_name
 from realtime.methods import EntryPush
 from realtime.presence import PresenceUnavailable
 from realtime.registry import event, method
+from realtime.streams import PAGE_BYTES
 
 STORAGE_ERRORS: Final = (UNAVAILABLE, OVERLOADED)
 ACT_ERRORS: Final = (INVITATION_NOT_FOUND, INVITATION_ENDED, *STORAGE_ERRORS)

@@ -20,7 +20,7 @@ from realtime.bridge import Pool
 from realtime.errors import UNAVAILABLE, RpcError
 from realtime.layer import node_group
 from realtime.runtime import Runtime
-from realtime.sessions import Session
+from realtime.session import Session
 from realtime.streams import LiveStream, StreamHead, StreamKey, entry_text
 
 logger = logging.getLogger(__name__)

@@ -7,10 +7,10 @@ import msgspec
 from messaging.engine import Messaging
 from realtime.calls import Call
 from realtime.errors import NOT_IN_ROOM, OVERLOADED, UNAVAILABLE, RpcError
-from realtime.hub import PAGE_BYTES
 from realtime.ids import Seq
 from realtime.methods import Empty, RawEntry, raw_entry
 from realtime.registry import DEFERRED, Deferred, method
+from realtime.streams import PAGE_BYTES
 
 
 class ReadParams(msgspec.Struct, forbid_unknown_fields=True):
@@ -42,7 +42,7 @@ async def read(call: Call, params: ReadParams) -> Deferred:
     if subscription is None:
         raise RpcError(NOT_IN_ROOM)
     stream = subscription.stream
-    page = await call.runtime.hub.page(stream, max(params.after, stream.acked), PAGE_BYTES)
+    page = await call.runtime.recoveries.page(stream, max(params.after, stream.acked), PAGE_BYTES)
     live = not subscription.catching_up or page.last >= (stream.cursor or 0)
     result = ReadResult(
         entries=[raw_entry(text) for _, text in page.entries],

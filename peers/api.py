@@ -10,7 +10,6 @@ from pydantic import BaseModel
 from messaging.messages import check_message
 from messaging.selectors import peer_history
 from peers.sending import Outcome, send_to_peer
-from realtime.hub import PAGE_BYTES
 from realtime.protocol import encode
 from realtime.rest.callers import Caller, caller_of
 from realtime.rest.errors import V1_FAILURES, VENDOR_FAILURES, V1Failure, VendorFailure
@@ -18,6 +17,7 @@ from realtime.rest.fields import Body, QueryFlag, QueryLimit, QueryPlace, UserId
 from realtime.rest.ids import message_id_of
 from realtime.rest.shapes import AppId, Message
 from realtime.rest.throttle import ProjectRate
+from realtime.streams import PAGE_BYTES
 
 vendor = Router(tags=["messages"])
 v1 = Router(tags=["peers"])

@@ -21,7 +21,7 @@ from realtime.errors import INVALID_PARAMS, RpcError
 from realtime.presence import PresenceState, PresenceUnavailable
 from realtime.protocol import encode
 from realtime.runtime import Runtime
-from realtime.sessions import UNREACHABLE_S
+from realtime.silence import UNREACHABLE_S
 from realtime.streams import StreamKey
 
 logger = logging.getLogger(__name__)

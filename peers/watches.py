@@ -22,7 +22,7 @@ from realtime.presence import PresenceState, PresenceUnavailable, SessionState
 from realtime.protocol import notification_text
 from realtime.registry import event
 from realtime.runtime import Runtime
-from realtime.sessions import Session
+from realtime.session import Session
 
 logger = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from realtime.registry import Method
 
 if TYPE_CHECKING:
     from realtime.runtime import Runtime
-    from realtime.sessions import Session
+    from realtime.session import Session
 
 
 class Call:

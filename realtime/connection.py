@@ -13,7 +13,7 @@ from realtime.rates import Bucket
 
 if TYPE_CHECKING:
     from realtime.calls import PendingCall
-    from realtime.sessions import Session
+    from realtime.session import Session
 
 UNACKNOWLEDGED_LIMIT: Final = 1024 * 1024
 """Bytes sent that the client has not acknowledged: above it, it is a slow consumer. What waits in this process for a

@@ -86,7 +86,7 @@ class Gateway(AsyncConsumer):
             connection.seen_s = time()
             session = connection.session
             if session is not None and session.gone:
-                runtime.sessions.sign_of_life(session)
+                runtime.silence.end(session)
             text = message.get("text")
             if text is None:
                 connection.close(PROTOCOL_ERROR)  # binary frames have no meaning here

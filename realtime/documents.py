@@ -12,7 +12,7 @@ from typing import Any, Final, get_args, get_type_hints
 from django.template.loader import render_to_string
 
 from projects.limits import CEILINGS, RATES, Rate, Sizes
-from realtime import connection, consumer, hub, methods, pressure, protocol, sessions
+from realtime import connection, consumer, methods, pressure, protocol, silence, streams, tokens
 from realtime.close_codes import CLOSE_CODES
 from realtime.conversations import Conversation, conversations, shown_event
 from realtime.errors import ERRORS
@@ -87,11 +87,11 @@ def _context() -> dict[str, Any]:
         "heartbeat_s": methods.HEARTBEAT_MS // 1000,
         "ack_bytes": f"{connection.ACK_BYTES:,}",
         "unacknowledged": f"{connection.UNACKNOWLEDGED_LIMIT:,}",
-        "login_timeout_s": round(sessions.LOGIN_TIMEOUT_S),
-        "token_warning_s": sessions.TOKEN_WARNING_MS // 1000,
+        "login_timeout_s": round(silence.LOGIN_TIMEOUT_S),
+        "token_warning_s": tokens.TOKEN_WARNING_MS // 1000,
         "unreachable_s": timing.unreachable_ms // 1000,
         "removal_s": timing.removal_ms // 1000,
-        "page_kib": hub.PAGE_BYTES // 1024,
+        "page_kib": streams.PAGE_BYTES // 1024,
         "work_requests": pressure.CONNECTION_REQUESTS,
         "work_kib": pressure.CONNECTION_BYTES // 1024,
         "max_connections": f"{consumer.MAX_CONNECTIONS:,}",

@@ -21,12 +21,12 @@ from realtime.errors import (
     UNAVAILABLE,
     RpcError,
 )
-from realtime.hub import PAGE_BYTES, Recovery
 from realtime.ids import AppId, Name, Seq, is_name
+from realtime.recovery import Recovery
 from realtime.registry import DEFERRED, Deferred, event, method
-from realtime.sessions import Introduction, Session
+from realtime.session import Introduction, Session
 from realtime.shapes import ANY_BODY, carries
-from realtime.streams import Subscription, entries_size, entry_item
+from realtime.streams import PAGE_BYTES, Subscription, entries_size, entry_item
 from realtime.tokens import token_end
 
 HEARTBEAT_MS: Final = 3_000
@@ -181,7 +181,7 @@ async def login(call: Call, params: LoginParams) -> Deferred:
     if ban is not None:
         raise RpcError(BANNED, until=None if ban.until is None else round(ban.until.timestamp() * 1000))
     session, resumed = await runtime.sessions.login(connection, tenant, params.uid, params.session, introduction)
-    inbox = await runtime.hub.open_inbox(session)
+    inbox = await runtime.recoveries.open_inbox(session)
     own = _still_logged_in(call, session)
     left = max(0, PAGE_BYTES - entries_size(inbox.entries))
     recovered = await _recover(call, session, params.streams, left)
@@ -222,7 +222,6 @@ async def _recover(
     call: Call, session: Session, cursors: dict[str, Cursor], left: int
 ) -> list[tuple[Subscription, Recovery]]:
     """The rooms' first pages are at most `left` bytes together; what does not fit is pulled."""
-    hub = call.runtime.hub
     recovered = []
     for name, subscription in list(session.subscriptions.items()):
         cursor = cursors.get(name)
@@ -231,7 +230,9 @@ async def _recover(
             head = stream.cursor or 0
             recovery = Recovery(False, stream.epoch, head, [], head, live=True)
         else:
-            recovery = await hub.recover(stream, cursor.seq, cursor.epoch, session.project.recovery_window_ms, left)
+            recovery = await call.runtime.recoveries.recover(
+                stream, cursor.seq, cursor.epoch, session.project.recovery_window_ms, left
+            )
             _still_logged_in(call, session)
             left = max(0, left - entries_size(recovery.entries))
         recovered.append((subscription, recovery))

@@ -19,10 +19,13 @@ from realtime.bridge import Bridge
 from realtime.close_codes import SERVER_RESTART
 from realtime.hub import HEAD_CHECK_S, Hub
 from realtime.layer import ChannelsLayer, Layer, NoLayer, node_group
+from realtime.lease import Lease
 from realtime.presence import MemoryPresence, PresenceStore, PresenceTiming, PresenceUnavailable, RedisPresence
 from realtime.pressure import Pressure
+from realtime.recovery import Recoveries
 from realtime.removals import LOOK_S, Removals
 from realtime.sessions import Sessions
+from realtime.silence import Silence
 from realtime.streams import StreamStore
 from realtime.tenants import Tenants
 
@@ -86,15 +89,18 @@ class Runtime:
         self.bridge = Bridge(self.loop, self)
         self.layer = layer if layer is not None else _default_layer()
         self.presence = presence if presence is not None else _default_presence(self.timing)
+        store = _store_factories[0](self)
         self.hub = Hub(
             loop=self.loop,
             layer=self.layer,
-            store=_store_factories[0](self),
+            store=store,
             node=self.node,
-            clock_ms=clock_ms,
         )
         self.hub.shared = not isinstance(self.layer, NoLayer)
+        self.recoveries = Recoveries(self.hub, store, clock_ms)
         self.sessions = Sessions(self, self.presence)
+        self.silence = Silence(self)
+        self.lease = Lease(self)
         self.tenants = Tenants(self.loop, self.bridge, clock_ms)
         self.removals = Removals(self)
         self.draining = False
@@ -152,22 +158,22 @@ class Runtime:
         now_s = self.loop.time()
         if now_s - self._ticked_s > TICK_S + STANDSTILL_S:
             logger.warning("the process stood still for %.1f s", now_s - self._ticked_s)
-            self.sessions.forgive_silence()
+            self.silence.forgive()
             await self._renew()
         self._ticked_s = now_s
-        self.sessions.tick()
-        self.hub.tick()
+        self.silence.tick()
+        self.hub.rings.tick()
 
     async def _check_heads(self) -> None:
         await self.hub.check_heads()
 
     async def _renew(self) -> None:
-        await self.sessions.renew()
+        await self.lease.renew()
 
     async def _reap(self) -> None:
         if self.loop.time() - self._ticked_s > TICK_S + STANDSTILL_S:
             return  # first the tick forgives and the lease is renewed
-        await self.sessions.reap()
+        await self.lease.reap()
 
     async def drain(self) -> None:
         """Refuses new connections, tells the others to come back after a random delay, finishes commits."""

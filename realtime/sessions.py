@@ -5,180 +5,25 @@ to the store is compare-and-set on the session's generation, so a late one chang
 """
 
 import asyncio
-import contextlib
-import enum
-import logging
 import secrets
-from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, TypeVar
 
 from projects.limits import RATES
 from projects.selectors import Tenant
-from realtime.close_codes import (
-    BANNED,
-    KICKED,
-    LOGIN_TIMEOUT,
-    REMOTE_LOGIN,
-    SESSION_LOST,
-    SUPERSEDED,
-    TOKEN_EXPIRED,
-    CloseCode,
-)
+from realtime.close_codes import REMOTE_LOGIN, SUPERSEDED, CloseCode
 from realtime.connection import Connection
+from realtime.ended import EndedRates
 from realtime.errors import NOT_AUTHORIZED, TOO_OFTEN, UNAVAILABLE, RpcError
 from realtime.layer import node_group, stream_group
-from realtime.presence import (
-    Eviction,
-    EvictionReason,
-    LoginOutcome,
-    PresenceStore,
-    PresenceUnavailable,
-    SessionRecord,
-    SessionState,
-)
-from realtime.protocol import encode, notification_text
-from realtime.rates import KeyedBuckets, RateBuckets
+from realtime.presence import EvictionReason, LoginOutcome, PresenceStore, PresenceUnavailable, SessionState
+from realtime.session import EVICTED_CODES, Change, Introduction, Session
 from realtime.streams import StreamKey, Subscription, inbox_name
 
 if TYPE_CHECKING:
     from realtime.runtime import Runtime
 
-logger = logging.getLogger(__name__)
-
 T = TypeVar("T")
-
-LOGIN_TIMEOUT_S: Final = 12.0
-UNREACHABLE_S: Final = 6.0
-LATER_S: Final = 0.25
-"""So much later the presence store, whose clock decides, calls a lost session unreachable as well."""
-FORGET_S: Final = 36.0
-"""The store has removed a session by then, whoever did it."""
-ALIVE_S: Final = 3.0
-REAP_BATCH: Final = 200
-BUCKETS_KEPT_S: Final = 10.0
-"""As long as the presence store remembers a uid's last login."""
-
-TOKEN_WARNING_MS: Final = 30_000
-"""So long before a token runs out its user is told."""
-
-_EVICTED: Final[dict[EvictionReason, CloseCode]] = {
-    "superseded": SUPERSEDED,
-    "remote_login": REMOTE_LOGIN,
-    "removed": SESSION_LOST,
-    "kicked": KICKED,
-    "banned": BANNED,
-}
-
-
-class Introduction(NamedTuple):
-    """What a client has said and shown of itself at its login. `token_ends_ms`: its token ends the connection then
-    (ms since 1970), None: no token does."""
-
-    version: str = ""
-    capabilities: frozenset[str] = frozenset()
-    token_ends_ms: int | None = None
-
-
-class Change(enum.Enum):
-    """What befell a session. Each is told once in the cluster, by the process that did it."""
-
-    LOGGED_IN = "logged_in"
-    LOGGED_OUT = "logged_out"
-    REPLACED = "replaced"
-    """By another login of its uid."""
-    REMOVED = "removed"
-    """After it had been away for 30 s."""
-    EVICTED = "evicted"
-    """By a kick or a ban."""
-    JOINED = "joined"
-    LEFT = "left"
-
-
-ENDINGS: Final = frozenset({Change.LOGGED_OUT, Change.REPLACED, Change.REMOVED, Change.EVICTED})
-"""After these the session is no more."""
-
-
-class _Ended(NamedTuple):
-    """What is kept for a moment of a session that has ended here; `at_s` on the loop's clock."""
-
-    at_s: float
-    buckets: RateBuckets
-
-
-class Session:
-    """A logged-in user. `connection` is None while the socket is lost; `gone`: the store was told so;
-    `unreachable`: a lost one has been so for long enough that others see it."""
-
-    __slots__ = (
-        "__weakref__",
-        "buckets",
-        "capabilities",
-        "connection",
-        "generation",
-        "gone",
-        "id",
-        "inbox",
-        "joins",
-        "json_uid",
-        "lost_s",
-        "project",
-        "returning",
-        "since_ms",
-        "subscriptions",
-        "token_ends_ms",
-        "token_warned",
-        "uid",
-        "unreachable",
-        "version",
-    )
-
-    def __init__(self, project: Tenant, uid: str, session_id: str, generation: int, since_ms: int) -> None:
-        self.project = project
-        self.uid = uid
-        self.id = session_id
-        self.generation = generation
-        self.since_ms = since_ms
-        self.json_uid = encode(uid)
-        self.connection: Connection | None = None
-        self.gone = False
-        self.unreachable = False
-        self.lost_s = 0.0
-        self.inbox: Subscription | None = None
-        """Its own stream; None only while it logs in."""
-        self.subscriptions: dict[str, Subscription] = {}
-        """To rooms, by the name of the stream."""
-        self.returning: set[str] = set()
-        """Streams it is in as the store knows, and not subscribed to here yet."""
-        self.buckets = RateBuckets(project.limits.rates)
-        self.joins: KeyedBuckets | None = None
-        self.introduce(Introduction())
-
-    def introduce(self, introduction: Introduction) -> None:
-        """At each login, also one that resumes."""
-        self.version, self.capabilities, ends_ms = introduction
-        self.set_token_end(ends_ms)
-
-    def set_token_end(self, ends_ms: int | None) -> None:
-        """Its user has shown a token."""
-        self.token_ends_ms = ends_ms
-        self.token_warned = False
-
-    @property
-    def key(self) -> tuple[int, str]:
-        return (self.project.id, self.uid)
-
-    def subscription(self, stream: str) -> Subscription | None:
-        """To a room it has joined, or to its own inbox."""
-        if self.inbox is not None and self.inbox.stream.key[1] == stream:
-            return self.inbox
-        return self.subscriptions.get(stream)
-
-    def all_subscriptions(self) -> list[Subscription]:
-        found = list(self.subscriptions.values())
-        if self.inbox is not None:
-            found.append(self.inbox)
-        return found
 
 
 class Sessions:
@@ -186,7 +31,7 @@ class Sessions:
         self._runtime = runtime
         self._presence = presence
         self._sessions: dict[tuple[int, str], Session] = {}
-        self._ended: dict[tuple[int, str], _Ended] = {}
+        self.ended = EndedRates(runtime)
         self.connections: dict[Connection, None] = {}
         self.all_lost = asyncio.Event()
         self.all_lost.set()
@@ -229,16 +74,16 @@ class Sessions:
             raise RpcError(TOO_OFTEN, retry_after_ms=1000 if window_ms is None else window_ms)
         if not outcome.resumed:
             if outcome.previous is not None:
-                self._befell(project.id, uid, Change.REPLACED, outcome.left_rooms)
-            self._befell(project.id, uid, Change.LOGGED_IN)
+                self.befell(project.id, uid, Change.REPLACED, outcome.left_rooms)
+            self.befell(project.id, uid, Change.LOGGED_IN)
         session = self._take(project, uid, outcome)
         session.introduce(introduction)
         session.connection = connection
         connection.session = session
         self._hint_previous(outcome)
-        self._changed(project.id, outcome.left_rooms, left=uid)
+        self.members_changed(project.id, outcome.left_rooms, left=uid)
         ended = outcome.previous if not outcome.resumed else None
-        self._presence_changed(project.id, {uid: ended.generation if ended is not None else 0})
+        self.presence_changed(project.id, {uid: ended.generation if ended is not None else 0})
         self._expect_rooms(session, outcome.rooms)
         try:
             await self._open_inbox(session)
@@ -306,25 +151,9 @@ class Sessions:
         if current is not None:
             self.drop(current, SUPERSEDED if current.id == outcome.session else REMOTE_LOGIN)
         session = Session(project, uid, outcome.session, outcome.generation, outcome.since_ms)
-        self._restore_rates(session, outcome)
+        self.ended.restore(session, outcome)
         self._sessions[session.key] = session
         return session
-
-    def _restore_rates(self, session: Session, outcome: LoginOutcome) -> None:
-        """Rate buckets move with the session, and a new login does not refill them at once: they are those of the
-        uid's last session here, or their levels are known from elsewhere, or they are taken for spent."""
-        now_s = self._runtime.loop.time()
-        ended = self._ended.pop(session.key, None)
-        was_here = outcome.previous is None or outcome.previous.node == self._runtime.node
-        if ended is not None and was_here and ended.buckets.are_of(session.project.limits.rates):
-            session.buckets = ended.buckets
-            return
-        # Levels saved before the last login say nothing about what was spent since.
-        since_login_ms = max(0, outcome.now_ms - (outcome.previous_login_ms or 0))
-        if outcome.levels and outcome.levels_age_ms <= since_login_ms:
-            session.buckets.restore(outcome.levels, outcome.levels_age_ms / 1000, now_s)
-        elif outcome.previous_login_ms is not None:
-            session.buckets.limit_to_elapsed(since_login_ms / 1000, now_s)
 
     def _hint_previous(self, outcome: LoginOutcome) -> None:
         previous = outcome.previous
@@ -334,10 +163,10 @@ class Sessions:
     async def end(self, session: Session) -> None:
         """Removes a session from the store; the caller answers and drops it."""
         rooms = await self._ask(self._presence.remove(session.project.id, session.uid, session.generation))
-        self._changed(session.project.id, rooms or (), left=session.uid)
+        self.members_changed(session.project.id, rooms or (), left=session.uid)
         if rooms is not None:
-            self._presence_changed(session.project.id, {session.uid: session.generation})
-            self._befell(session.project.id, session.uid, Change.LOGGED_OUT, rooms)
+            self.presence_changed(session.project.id, {session.uid: session.generation})
+            self.befell(session.project.id, session.uid, Change.LOGGED_OUT, rooms)
 
     async def evict(self, project: int, uid: str, reason: EvictionReason) -> bool:
         """Ends a uid's session, on whichever node it is; True if there was one. Raises PresenceUnavailable; even then
@@ -347,18 +176,18 @@ class Sessions:
         try:
             evicted = await self._presence.evict(project, uid, reason)
         except PresenceUnavailable:
-            self._drop_up_to(project, uid, generation, _EVICTED[reason])
+            self._drop_up_to(project, uid, generation, EVICTED_CODES[reason])
             raise
         if evicted is not None:
             generation = max(generation, evicted.generation)
-        dropped = self._drop_up_to(project, uid, generation, _EVICTED[reason])
+        dropped = self._drop_up_to(project, uid, generation, EVICTED_CODES[reason])
         if evicted is None:
             return dropped
         if evicted.node != self._runtime.node:
             self._runtime.layer.send(node_group(evicted.node), {"kind": "evict"})
-        self._changed(project, evicted.rooms, left=uid)
-        self._presence_changed(project, {uid: evicted.generation})
-        self._befell(project, uid, Change.EVICTED, evicted.rooms)
+        self.members_changed(project, evicted.rooms, left=uid)
+        self.presence_changed(project, {uid: evicted.generation})
+        self.befell(project, uid, Change.EVICTED, evicted.rooms)
         return True
 
     def _drop_up_to(self, project: int, uid: str, generation: int, code: CloseCode) -> bool:
@@ -373,7 +202,7 @@ class Sessions:
         """Forgets a session here and closes its connection. The store is not told."""
         if self._sessions.get(session.key) is session:
             del self._sessions[session.key]
-            self._ended[session.key] = _Ended(self._runtime.loop.time(), session.buckets)
+            self.ended.keep(session)
         connection = session.connection
         if connection is not None:
             self._runtime.hub.detach(connection, session.all_subscriptions())
@@ -412,92 +241,7 @@ class Sessions:
         session.gone = True
         session.unreachable = False
         levels = session.buckets.levels(session.lost_s)
-        self._runtime.hub.spawn(self._tell_gone(session, session.generation, 0, levels))
-
-    async def _tell_gone(self, session: Session, generation: int, silent_ms: int, levels: str) -> None:
-        current = await self._say_gone(session.project.id, session.uid, generation, silent_ms, levels)
-        if current is False and session.generation == generation and session.connection is None:
-            self.drop(session, SESSION_LOST)
-        elif current and silent_ms:
-            self._presence_changed(session.project.id, {session.uid: 0})
-
-    async def _say_gone(self, project: int, uid: str, generation: int, silent_ms: int, levels: str) -> bool | None:
-        """None when the store did not answer: what is missed is repaired when it is back."""
-        try:
-            return await self._presence.set_gone(project, uid, generation, silent_ms, levels)
-        except PresenceUnavailable:
-            return None
-
-    def sign_of_life(self, session: Session) -> None:
-        """A silent session was heard again."""
-        session.gone = False
-        self._runtime.hub.spawn(self._tell_here(session, session.generation))
-
-    async def _tell_here(self, session: Session, generation: int) -> None:
-        try:
-            current = await self._presence.set_here(session.project.id, session.uid, generation)
-        except PresenceUnavailable:
-            return
-        if current:
-            self._presence_changed(session.project.id, {session.uid: 0})
-        elif session.generation == generation:
-            self.drop(session, SESSION_LOST)
-
-    def tick(self) -> None:
-        """Once a second: who is silent, who is forgotten, who never logged in, who waits to be read, whose token runs
-        out."""
-        now_s = self._runtime.loop.time()
-        now_ms = self._runtime.clock_ms()
-        for connection in list(self.connections):
-            if connection.session is None:
-                if now_s - connection.connected_s > LOGIN_TIMEOUT_S:
-                    connection.close(LOGIN_TIMEOUT)
-            elif connection.paused:
-                connection.seen_s = now_s
-                self._runtime.hub.fanout.enqueue(connection, notification_text("session.alive", {}))
-        for key in [key for key, ended in self._ended.items() if now_s - ended.at_s > BUCKETS_KEPT_S]:
-            del self._ended[key]
-        for session in list(self._sessions.values()):
-            current = session.connection
-            if current is None:
-                lost_s = now_s - session.lost_s
-                if lost_s > FORGET_S:
-                    self.drop(session, SESSION_LOST)
-                elif lost_s >= UNREACHABLE_S + LATER_S and not session.unreachable:
-                    session.unreachable = True
-                    self._presence_changed(session.project.id, {session.uid: 0})
-                continue
-            silent_s = now_s - current.seen_s
-            if silent_s > FORGET_S:
-                self.drop(session, SESSION_LOST)
-            elif silent_s >= UNREACHABLE_S and not session.gone:
-                session.gone = True
-                levels = session.buckets.levels(now_s)
-                self._runtime.hub.spawn(self._tell_gone(session, session.generation, round(silent_s * 1000), levels))
-            if session.token_ends_ms is not None:
-                self._watch_token(session, current, session.token_ends_ms, now_ms)
-
-    def _watch_token(self, session: Session, connection: Connection, ends_ms: int, now_ms: int) -> None:
-        """Warns once, and at the end closes the connection (docs/contract.md 9).
-
-        Nothing is suspended on an open socket: without a connection a session neither sends nor is sent to, it shows
-        as unreachable and is removed after 30 s, and a login with a new token resumes it, all by the rules for any
-        lost connection."""
-        if now_ms >= ends_ms:
-            connection.close(TOKEN_EXPIRED)
-        elif now_ms >= ends_ms - TOKEN_WARNING_MS and not session.token_warned:
-            session.token_warned = True
-            warning = notification_text("session.token_expiring", {"expires_at": ends_ms})
-            self._runtime.hub.fanout.enqueue(connection, warning)
-
-    def forgive_silence(self) -> None:
-        """The loop stood still: what clients sent meanwhile is still to be read."""
-        now_s = self._runtime.loop.time()
-        for session in self._sessions.values():
-            if session.connection is not None:
-                session.connection.seen_s = max(session.connection.seen_s, now_s - ALIVE_S)
-            else:
-                session.lost_s = max(session.lost_s, now_s - FORGET_S + 32)
+        self._runtime.hub.spawn(self._runtime.silence.tell_gone(session, session.generation, 0, levels))
 
     # -- rooms -------------------------------------------------------------------------------------------
 
@@ -506,15 +250,15 @@ class Sessions:
         joined = await self._ask(self._presence.join(session.project.id, session.uid, session.generation, stream))
         if not joined:
             raise RpcError(UNAVAILABLE, "The session was replaced.")
-        self._changed(session.project.id, (stream,))
+        self.members_changed(session.project.id, (stream,))
         if stream not in session.subscriptions and stream not in session.returning:
-            self._befell(session.project.id, session.uid, Change.JOINED, (stream,))
+            self.befell(session.project.id, session.uid, Change.JOINED, (stream,))
 
     async def leave(self, session: Session, stream: str) -> None:
         left = await self._ask(self._presence.leave(session.project.id, session.uid, session.generation, stream))
-        self._changed(session.project.id, (stream,), left=session.uid if left else "")
+        self.members_changed(session.project.id, (stream,), left=session.uid if left else "")
         if left:
-            self._befell(session.project.id, session.uid, Change.LEFT, (stream,))
+            self.befell(session.project.id, session.uid, Change.LEFT, (stream,))
 
     async def members(self, project: int, stream: str, limit: int) -> list[str]:
         return await self._ask(self._presence.members(project, stream, limit))
@@ -526,15 +270,25 @@ class Sessions:
         """The state of each uid; None: offline."""
         return await self._ask(self._presence.sessions(project, uids))
 
-    def _befell(self, project: int, uid: str, change: Change, streams: Sequence[str] = ()) -> None:
+    async def _ask(self, answer: Awaitable[T]) -> T:
+        try:
+            return await answer
+        except PresenceUnavailable as error:
+            raise RpcError(UNAVAILABLE) from error
+
+    # -- who is told -------------------------------------------------------------------------------------
+
+    def befell(self, project: int, uid: str, change: Change, streams: Sequence[str] = ()) -> None:
+        """Tells this process what this process has done to a session."""
         for listener in self.on_change:
             listener(project, uid, change, streams)
 
-    def _presence_changed(self, project: int, uids: Mapping[str, int]) -> None:
+    def presence_changed(self, project: int, uids: Mapping[str, int]) -> None:
+        """Tells this process whose state it has changed; a uid's number as in `on_presence`."""
         for listener in self.on_presence:
             listener(project, uids)
 
-    def _changed(self, project: int, streams: Sequence[str], *, left: str = "") -> None:
+    def members_changed(self, project: int, streams: Sequence[str], *, left: str = "") -> None:
         """Tells this process and, by a hint, the others that a stream's members changed; `left`: who has left."""
         if not streams:
             return
@@ -550,80 +304,3 @@ class Sessions:
                     "left": left,
                 }
                 self._runtime.layer.send(stream_group((project, stream)), message)
-
-    # -- the node's lease --------------------------------------------------------------------------------
-
-    async def renew(self) -> None:
-        """Renews the node's lease and closes what moved elsewhere. After a lost lease or in an emptied store
-        it registers its sessions again."""
-        renewal = await self._presence.renew()
-        for eviction in renewal.evictions:
-            session = self._sessions.get((eviction.project, eviction.uid))
-            if session is not None and session.generation <= eviction.generation:
-                self.drop(session, _EVICTED[eviction.reason])
-            if eviction.reason in ("kicked", "banned"):
-                self._runtime.hub.spawn(self._forget_evicted(eviction))
-        if renewal.lost:
-            self._runtime.removals.recheck_soon()
-            logger.warning("the node's lease was lost: %d sessions are registered again", len(self))
-            named: dict[tuple[int, str], tuple[Session, int]] = {}
-            for key in await self._presence.restore(self._records(named)):
-                session, generation = named[key]
-                # Since it was named, the same uid may have logged in here anew.
-                if self._sessions.get(key) is session and session.generation == generation:
-                    self.drop(session, REMOTE_LOGIN)
-
-    async def _forget_evicted(self, eviction: Eviction) -> None:
-        """This node may have named the session again before it learned of the eviction."""
-        with contextlib.suppress(PresenceUnavailable):  # then the sessions that are here are named once more
-            rooms = await self._presence.remove(eviction.project, eviction.uid, eviction.generation)
-            self._changed(eviction.project, rooms or (), left=eviction.uid)
-
-    def _records(self, named: dict[tuple[int, str], tuple[Session, int]]) -> Iterator[SessionRecord]:
-        """Each session as it is when its turn comes, noted in `named`."""
-        for session in list(self._sessions.values()):
-            if self._sessions.get(session.key) is session:
-                named[session.key] = (session, session.generation)
-                yield self._record(session)
-
-    def _record(self, session: Session) -> SessionRecord:
-        now_s = self._runtime.loop.time()
-        connection = session.connection
-        silent_ms: int | None = None
-        if connection is None:
-            silent_ms = round((now_s - session.lost_s) * 1000)
-        elif session.gone:
-            silent_ms = round((now_s - connection.seen_s) * 1000)
-        return SessionRecord(
-            project=session.project.id,
-            uid=session.uid,
-            session=session.id,
-            generation=session.generation,
-            since_ms=session.since_ms,
-            rooms=(*session.subscriptions, *session.returning),
-            silent_ms=silent_ms,
-            levels=session.buckets.levels(now_s),
-        )
-
-    async def reap(self) -> None:
-        """Removes sessions that have been away for 30 s, of this node and of dead ones."""
-        while True:
-            removed = await self._presence.reap(REAP_BATCH)
-            ended: defaultdict[int, dict[str, int]] = defaultdict(dict)
-            for gone in removed:
-                ended[gone.project][gone.uid] = gone.generation
-                session = self._sessions.get((gone.project, gone.uid))
-                if session is not None and session.generation <= gone.generation:
-                    self.drop(session, SESSION_LOST)
-                self._changed(gone.project, gone.rooms, left=gone.uid)
-                self._befell(gone.project, gone.uid, Change.REMOVED, gone.rooms)
-            for project, uids in ended.items():
-                self._presence_changed(project, uids)
-            if len(removed) < REAP_BATCH:
-                return
-
-    async def _ask(self, answer: Awaitable[T]) -> T:
-        try:
-            return await answer
-        except PresenceUnavailable as error:
-            raise RpcError(UNAVAILABLE) from error

@@ -10,14 +10,14 @@ from realtime.frames import utf8_size
 from realtime.protocol import encode
 
 if TYPE_CHECKING:
-    from realtime.sessions import Session
+    from realtime.session import Session
 
 StreamKey = tuple[int, str]
 """Project id and stream name, as in `(3, "room:math")`."""
 
 INBOX: Final = "inbox:"
-RING_CHARS: Final = 256 * 1024
-RING_S: Final = 30.0
+PAGE_BYTES: Final = 256 * 1024
+"""Of entries that are read or answered at once."""
 HOLD_CHARS: Final = 256 * 1024
 
 

@@ -12,11 +12,11 @@ from realtime.errors import (
     UNAVAILABLE,
     RpcError,
 )
-from realtime.hub import Recovery
 from realtime.methods import Cursor
 from realtime.rates import KeyedBuckets
+from realtime.recovery import Recovery
 from realtime.runtime import Runtime
-from realtime.sessions import Session
+from realtime.session import Session
 from realtime.streams import StreamHead, Subscription
 from rooms.models import stream_name
 from rooms.notices import Notices
@@ -69,7 +69,7 @@ async def join(call: Call, session: Session, room: str, after: Cursor | None) ->
         (member_count,) = await runtime.sessions.counts(session.project.id, [name])
         recovery = None
         if after is not None:
-            recovery = await runtime.hub.recover(
+            recovery = await runtime.recoveries.recover(
                 subscription.stream, after.seq, after.epoch, session.project.recovery_window_ms
             )
     except BaseException:
@@ -79,7 +79,7 @@ async def join(call: Call, session: Session, room: str, after: Cursor | None) ->
         elif session.subscriptions.get(name) is not subscription:
             runtime.hub.unsubscribe(subscription)
         elif live_at is not None:
-            runtime.hub.spawn(runtime.hub.go_on(subscription, live_at))
+            runtime.hub.spawn(runtime.recoveries.go_on(subscription, live_at))
         raise
     return Joined(subscription, snapshot, member_count, subscription.end_hold(), recovery)
 

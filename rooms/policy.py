@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from realtime.errors import NOT_AUTHORIZED, NOT_IN_ROOM, RpcError
-from realtime.sessions import Session
+from realtime.session import Session
 from realtime.streams import Subscription
 from rooms.models import stream_name
 

@@ -15,7 +15,7 @@ from realtime.errors import OVERLOADED, SIZE_OVERFLOW, UNAVAILABLE, USER_NOT_FOU
 from realtime.ids import Name
 from realtime.methods import Empty
 from realtime.registry import method
-from realtime.sessions import Session
+from realtime.session import Session
 
 MAX_NAMED: Final = 1_024
 """Keys in one call. A user has fewer: what is above its limit is a matter of size, not of the call's form."""

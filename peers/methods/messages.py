@@ -21,12 +21,12 @@ from realtime.errors import (
     UNAVAILABLE,
     RpcError,
 )
-from realtime.hub import PAGE_BYTES
 from realtime.ids import MessageId, Name, Seq, is_name
 from realtime.methods import EntryPush
 from realtime.registry import DEFERRED, Deferred, event, method
-from realtime.sessions import Session
+from realtime.session import Session
 from realtime.shapes import carries
+from realtime.streams import PAGE_BYTES
 
 SEND_ERRORS: Final = (SIZE_OVERFLOW, LIMIT_EXCEEDED, REJECTED, EXPIRED, UNAVAILABLE, OVERLOADED)
 

@@ -13,7 +13,6 @@ from messaging.journal import Append
 from messaging.messages import check_message
 from messaging.models import EntryFlag
 from messaging.selectors import history
-from realtime.hub import PAGE_BYTES
 from realtime.protocol import encode
 from realtime.rest.callers import caller_of
 from realtime.rest.errors import V1_FAILURES, VENDOR_FAILURES, V1Failure, VendorFailure
@@ -21,6 +20,7 @@ from realtime.rest.fields import Body, QueryLimit, QueryPlace, RoomId, UserId, V
 from realtime.rest.ids import message_id_of
 from realtime.rest.shapes import AppId, Message
 from realtime.rest.throttle import ProjectRate
+from realtime.streams import PAGE_BYTES
 from rooms.api.actors import require_for
 from rooms.methods.messages import SENT
 from rooms.models import stream_name

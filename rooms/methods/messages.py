@@ -11,13 +11,12 @@ from messaging.models import EntryFlag
 from messaging.selectors import find_answer, history
 from realtime.calls import Call
 from realtime.errors import EXPIRED, LIMIT_EXCEEDED, NOT_IN_ROOM, REJECTED, SIZE_OVERFLOW, RpcError
-from realtime.hub import PAGE_BYTES
 from realtime.ids import MessageId, Name, Seq
 from realtime.methods import EntryPush, RawEntry, raw_entry
 from realtime.protocol import encode
 from realtime.registry import DEFERRED, Deferred, event, method
 from realtime.shapes import carries
-from realtime.streams import entry_text
+from realtime.streams import PAGE_BYTES, entry_text
 from rooms.methods.common import STORAGE_ERRORS
 from rooms.models import stream_name
 from rooms.policy import Action, require, subscription_of

@@ -111,7 +111,7 @@ async def test_rooms_that_are_still_being_opened_survive_a_lost_lease(two: Lifet
         await gate.arrived()
         two.empty_store()
         for runtime in two.runtimes:
-            await runtime.sessions.renew()
+            await runtime.lease.renew()
         gate.open()
         streams = (await login)["streams"]
     assert set(streams) == {"room:math", "room:art"}
@@ -133,7 +133,7 @@ async def test_a_login_while_sessions_are_named_again_is_not_undone(two: Lifetim
 
     two.empty_store()
     with mock.patch.object(first.presence, "restore", log_in_first):
-        await first.sessions.renew()
+        await first.lease.renew()
     await new[0].call("session.ping")
     assert new[0].closed is None
     assert await members(first, "art") == ["bob"]
@@ -191,10 +191,10 @@ async def test_a_list_of_members_has_whom_nobody_was_told_to_have_left(two: Life
     await bob.call("room.join", room="math")
     await two.news(ann)
     two.empty_store()
-    await first.sessions.renew()
+    await first.lease.renew()
     listed = await ann.call("room.members", room="math")
     assert listed == {"members": ["ann", "bob"], "total": 2}
-    await second.sessions.renew()
+    await second.lease.renew()
     await two.news(ann)
     assert people(ann) == ["joined bob"]
     assert await members(first, "math") == ["ann", "bob"]
@@ -208,7 +208,7 @@ async def test_who_joined_as_the_store_was_emptied_gets_to_know_everybody(two: L
     two.empty_store()
     for client, uid in ((ann, "ann"), (bob, "bob")):
         assert (await client.call("room.members", room="math"))["members"] == [uid]
-    await first.sessions.renew()
+    await first.lease.renew()
     await two.news(ann, bob)
     assert people(ann) == ["joined bob"]
     assert people(bob) == ["joined ann"]

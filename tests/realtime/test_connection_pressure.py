@@ -13,7 +13,7 @@ from realtime import pressure
 from realtime.connection import Connection
 from realtime.pressure import Pressure
 from realtime.runtime import Runtime
-from realtime.sessions import UNREACHABLE_S
+from realtime.silence import UNREACHABLE_S
 from rooms.selectors import get_snapshot
 from tests.support.client import Client, InProcess
 from tests.support.doubles import ScriptedBackend, ThreadGate, held_at, until
@@ -98,7 +98,7 @@ async def test_rule_pressure_who_is_not_read_counts_as_alive_and_hears_the_serve
         ping = await ann.start("session.ping")
         paused = await until_paused(runtime, "ann")
         paused.seen_s -= UNREACHABLE_S + 1
-        runtime.sessions.tick()
+        runtime.silence.tick()
         assert await ann.expect("session.alive") == {}
         assert paused.session is not None
         assert not paused.session.gone

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from realtime.runtime import Runtime
-from realtime.sessions import LOGIN_TIMEOUT_S
+from realtime.silence import LOGIN_TIMEOUT_S
 from rooms.selectors import get_snapshot
 from tests.support.client import CallFailed, Client, InProcess
 from tests.support.doubles import ThreadGate, held_at, until
@@ -145,7 +145,7 @@ async def test_who_does_not_log_in_is_closed(open_client: Callable[..., Client],
     await client.call("session.ping")
     (connection,) = runtime.sessions.connections
     connection.connected_s -= LOGIN_TIMEOUT_S + 1
-    runtime.sessions.tick()
+    runtime.silence.tick()
     closing = await client.expect("session.closing")
     assert (closing["name"], closing["reconnect"]) == ("login_timeout", True)
     assert await client.expect_close() == 4006

@@ -19,7 +19,7 @@ async def stop_reading_from_ann(player: Player) -> None:
     (session,) = [session for session in player.runtime.sessions.all() if session.uid == "ann"]
     assert session.connection is not None
     session.connection.paused = True
-    player.runtime.sessions.tick()
+    player.runtime.silence.tick()
     session.connection.paused = False
 
 
@@ -27,7 +27,7 @@ async def leave_ann(player: Player, left_ms: int) -> None:
     """So long until her token runs out."""
     (session,) = [session for session in player.runtime.sessions.all() if session.uid == "ann"]
     session.set_token_end(player.runtime.clock_ms() + left_ms)
-    player.runtime.sessions.tick()
+    player.runtime.silence.tick()
 
 
 async def ban_ann(player: Player) -> None:

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from realtime.hub import GAP_S
-from realtime.streams import RING_S, Subscription
+from realtime.rings import RING_S
+from realtime.streams import Subscription
 from tests.support.doubles import LogStore, Sink
 from tests.support.hubs import HubBench
 
@@ -77,7 +78,7 @@ class Scene:
                 await self.bench.hub.check_heads()
             case "pass", float(seconds):
                 await self.bench.pass_time(seconds)
-                self.bench.hub.tick()
+                self.bench.hub.rings.tick()
             case "join", None if len(self.readers) < 4:
                 await self._join()
             case "lose" | "resume" | "read", int(place) if place < len(self.readers):
@@ -108,14 +109,14 @@ class Scene:
         connection.session.connection = connection.connection
         reader.sink, reader.connected = connection, True
         stream = self.bench.stream
-        answer = await self.bench.hub.recover(stream, reader.cursor, stream.epoch, WINDOW_MS, PAGE_BYTES)
+        answer = await self.bench.recoveries.recover(stream, reader.cursor, stream.epoch, WINDOW_MS, PAGE_BYTES)
         assert answer.recovered
         self._take_page(reader, answer.entries, answer.last)
 
     async def _read(self, reader: Reader) -> None:
         """A client that is catching up asks for the next page."""
         if reader.connected and not reader.live:
-            page = await self.bench.hub.page(self.bench.stream, reader.cursor, PAGE_BYTES)
+            page = await self.bench.recoveries.page(self.bench.stream, reader.cursor, PAGE_BYTES)
             self._take_page(reader, page.entries, page.last)
 
     def _take_page(self, reader: Reader, entries: list[tuple[int, str]], last: int) -> None:
@@ -163,12 +164,12 @@ def test_what_the_rings_are_said_to_hold_is_what_they_hold(groups: list[list[int
         for sizes, pause_s in zip(groups, pauses, strict=False):
             bench.publish(*[bench.commit(body=f'"{"x" * size}"')[0] for size in sizes])
             await bench.pass_time(pause_s)
-            bench.hub.tick()
+            bench.hub.rings.tick()
             stream = bench.stream
             assert stream.ring_chars == sum(len(text) for _, text in stream.ring)
-            assert bench.hub._rings_chars == stream.ring_chars
+            assert bench.hub.rings.chars == stream.ring_chars
         await bench.pass_time(2 * RING_S)
-        bench.hub.tick()
+        bench.hub.rings.tick()
         assert not bench.stream.ring, "after half a minute of silence nothing recent is left"
 
     asyncio.run(play())

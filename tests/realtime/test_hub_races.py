@@ -21,13 +21,13 @@ async def test_a_page_of_what_retention_deleted_hides_nothing_that_came_meanwhil
     bench.stream.forget_ring(5)
     bench.store.rows[1].clear()
     gate = bench.store.gate = Gate()
-    reading = asyncio.create_task(bench.hub.page(bench.stream, 1))
+    reading = asyncio.create_task(bench.recoveries.page(bench.stream, 1))
     await gate.arrived()
     bench.publish(*bench.commit(1))
     gate.open()
     empty = await reading
     assert (empty.entries, empty.last) == ([], 5)
-    assert [seq for seq, _ in (await bench.hub.page(bench.stream, 1)).entries] == [6]
+    assert [seq for seq, _ in (await bench.recoveries.page(bench.stream, 1)).entries] == [6]
 
 
 async def test_a_window_with_nothing_in_it_hides_nothing_that_came_meanwhile() -> None:
@@ -35,9 +35,9 @@ async def test_a_window_with_nothing_in_it_hides_nothing_that_came_meanwhile() -
     await bench.join()
     bench.publish(*bench.commit(5))
     bench.clock.advance(WINDOW_MS / 1000 + 1)
-    bench.hub.tick()
+    bench.hub.rings.tick()
     gate = bench.store.gate = Gate()
-    recovering = asyncio.create_task(bench.hub.recover(bench.stream, 1, "first", WINDOW_MS))
+    recovering = asyncio.create_task(bench.recoveries.recover(bench.stream, 1, "first", WINDOW_MS))
     await gate.arrived()
     bench.publish(*bench.commit(1))
     gate.open()
@@ -51,7 +51,7 @@ async def test_a_page_that_was_read_across_a_reset_has_nothing_of_the_lost_time(
     bench.publish(*bench.commit(5))
     bench.stream.forget_ring(5)
     gate = bench.store.gate = Gate()
-    reading = asyncio.create_task(bench.hub.page(bench.stream, 1))
+    reading = asyncio.create_task(bench.recoveries.page(bench.stream, 1))
     await gate.arrived()
     bench.store.heads_of[KEY] = bench.store.heads_of[KEY]._replace(epoch="second", head=3)
     await bench.hub.check_heads()
@@ -124,7 +124,7 @@ async def test_a_member_whose_new_join_failed_is_given_what_it_missed() -> None:
     bench = HubBench(LogStore(page_entries=3))
     sink, subscription = await member_on_hold(bench)
     bench.stream.forget_ring(11)
-    await bench.hub.go_on(subscription, 1)
+    await bench.recoveries.go_on(subscription, 1)
     bench.publish(*bench.commit(1))
     await bench.settle()
     assert sink.seqs() == list(range(1, 13))
@@ -137,7 +137,7 @@ async def test_it_has_to_come_back_when_that_cannot_be_read_or_was_reset() -> No
         bench.stream.forget_ring(11)
         if reset:
             gate = bench.store.gate = Gate()
-            going_on = asyncio.create_task(bench.hub.go_on(subscription, 1))
+            going_on = asyncio.create_task(bench.recoveries.go_on(subscription, 1))
             await gate.arrived()
             bench.store.heads_of[KEY] = bench.store.heads_of[KEY]._replace(epoch="second")
             await bench.hub.check_heads()
@@ -145,7 +145,7 @@ async def test_it_has_to_come_back_when_that_cannot_be_read_or_was_reset() -> No
             await going_on
         else:
             bench.store.error = RpcError(UNAVAILABLE)
-            await bench.hub.go_on(subscription, 1)
+            await bench.recoveries.go_on(subscription, 1)
         assert sink.connection.closed is SESSION_LOST
         assert sink.seqs() == [1]
 
@@ -157,7 +157,7 @@ async def test_it_is_given_nothing_when_it_has_come_back_or_left_meanwhile() -> 
         other = await bench.join("bob")
         bench.stream.forget_ring(11)
         gate = bench.store.gate = Gate()
-        going_on = asyncio.create_task(bench.hub.go_on(subscription, 1))
+        going_on = asyncio.create_task(bench.recoveries.go_on(subscription, 1))
         await gate.arrived()
         if leaves:
             bench.hub.unsubscribe(subscription)

@@ -2,7 +2,8 @@
 
 import pytest
 
-from realtime.streams import RING_CHARS, RING_S, entry_text
+from realtime.rings import RING_CHARS, RING_S
+from realtime.streams import entry_text
 from tests.support.doubles import Sink
 from tests.support.hubs import KEY, HubBench
 
@@ -24,13 +25,13 @@ async def test_rule_pages_a_ring_has_the_last_30_seconds() -> None:
     for _ in range(5):
         bench.publish(*bench.commit(2))
         await bench.pass_time(10)
-        bench.hub.tick()
+        bench.hub.rings.tick()
     assert [seq for seq, _ in bench.stream.ring] == list(range(5, 11))
 
 
 async def test_rule_pages_all_rings_have_one_budget(monkeypatch: pytest.MonkeyPatch) -> None:
     """A stream that finds it used up keeps nothing, and is read from the database."""
-    monkeypatch.setattr("realtime.hub.RINGS_CHARS", 5_000)
+    monkeypatch.setattr("realtime.rings.RINGS_CHARS", 5_000)
     bench = HubBench()
     sink = Sink(bench.loop)
     keys = [(KEY[0], f"room:{number}") for number in range(4)]
@@ -45,10 +46,10 @@ async def test_rule_pages_all_rings_have_one_budget(monkeypatch: pytest.MonkeyPa
             bench.hub.publish(stream, entry.seq, entry_text(stream.json_name, entry))
             bench.hub.flush()
             kept = sum(len(text) for live in bench.hub.live.values() for _, text in live.ring)
-            assert bench.hub._rings_chars == kept <= 5_000
+            assert bench.hub.rings.chars == kept <= 5_000
     for key in keys:
-        page = await bench.hub.page(bench.hub.live[key], 0)
+        page = await bench.recoveries.page(bench.hub.live[key], 0)
         assert [seq for seq, _ in page.entries] == list(range(1, 21))
     for subscription in [bench.hub.live[key].subscriptions[sink.session] for key in keys]:
         bench.hub.unsubscribe(subscription)
-    assert bench.hub._rings_chars == 0, "what is left takes its ring along"
+    assert bench.hub.rings.chars == 0, "what is left takes its ring along"

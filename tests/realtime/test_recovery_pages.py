@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 
 from messaging import selectors
-from realtime.hub import PAGE_BYTES
 from realtime.runtime import Runtime
-from realtime.streams import entry_item
+from realtime.streams import PAGE_BYTES, entry_item
 from tests.support.client import CallFailed, Client, InProcess
 from tests.support.hubs import HubBench
 from tests.support.runtimes import UNLIMITED_LOGINS, clients, elsewhere, runtimes, seqs
@@ -27,7 +26,7 @@ async def send_big(client: Client, room: str, number: int) -> None:
 def forget_rings(runtime: Runtime) -> None:
     """As half a minute of other traffic would: what is recovered now comes from the database."""
     for stream in runtime.hub.live.values():
-        runtime.hub._rings_chars -= stream.forget_ring(len(stream.ring))
+        runtime.hub.rings.forget(stream)
 
 
 class Returning:
@@ -204,11 +203,11 @@ async def test_rule_pages_where_no_entries_fit_the_window_begins_at_head() -> No
     bench.clock.advance(700)
     bench.publish(*bench.commit(4))
     bench.stream.forget_ring(7)
-    cut = await bench.hub.recover(bench.stream, 1, "first", 600_000, 0)
+    cut = await bench.recoveries.recover(bench.stream, 1, "first", 600_000, 0)
     assert (cut.recovered, cut.head, cut.entries, cut.live) == (False, 3, [], False)
-    whole = await bench.hub.recover(bench.stream, 3, "first", 600_000, 0)
+    whole = await bench.recoveries.recover(bench.stream, 3, "first", 600_000, 0)
     assert (whole.recovered, whole.head, whole.entries, whole.live) == (True, 7, [], False)
-    page = await bench.hub.page(bench.stream, cut.head)
+    page = await bench.recoveries.page(bench.stream, cut.head)
     assert [seq for seq, _ in page.entries] == [4, 5, 6, 7]
 
 
@@ -258,9 +257,9 @@ async def test_rule_pages_ring_and_database_give_the_same_bytes(fast_app: str) -
         await client("ann").call("room.set_attributes", room="math", message_id="a1", attributes=attributes)
         await client("ann").call("session.ping")
         (stream,) = [stream for stream in here.hub.live.values() if not stream.is_inbox]
-        from_ring = (await here.hub.page(stream, 0)).entries
+        from_ring = (await here.recoveries.page(stream, 0)).entries
         forget_rings(here)
-        from_database = (await here.hub.page(stream, 0)).entries
+        from_database = (await here.recoveries.page(stream, 0)).entries
         assert from_ring == from_database
         assert [seq for seq, _ in from_ring] == list(range(1, len(odd) + 2))
         pushed = "".join(client("ann").frames)

@@ -53,7 +53,7 @@ class Scene:
 
     def forget_rings(self) -> None:
         for stream in self.runtime.hub.live.values():
-            self.runtime.hub._rings_chars -= stream.forget_ring(len(stream.ring))
+            self.runtime.hub.rings.forget(stream)
 
     async def come_back(self, after: int = 1) -> dict[str, Any]:
         self.forget_rings()

@@ -305,11 +305,11 @@ async def test_a_session_that_an_emptied_store_does_not_know_yet_is_found_when_i
 ) -> None:
     ann = await world.lifetime.enter(world.app, "ann")
     world.lifetime.empty_store()
-    await world.lifetime.runtimes[1].sessions.renew()
+    await world.lifetime.runtimes[1].lease.renew()
     await world.kick("ann")
     await world.look(1)
     assert await world.pending() == 1
-    await world.lifetime.runtime.sessions.renew()
+    await world.lifetime.runtime.lease.renew()
     await world.look(1)
     assert await ann.expect_close() == 4001
     assert await world.pending() == 0
@@ -321,11 +321,11 @@ async def test_a_ban_whose_eviction_was_lost_with_the_store_is_noticed_by_the_us
         await world.ban("ann")
         await world.look(1)
     world.lifetime.clock.advance(SETTLES_MS / 1000)
-    await world.lifetime.runtimes[1].sessions.renew()
+    await world.lifetime.runtimes[1].lease.renew()
     await world.look(1)
     assert await world.pending() == 0
     world.lifetime.empty_store()
-    await world.lifetime.runtime.sessions.renew()
+    await world.lifetime.runtime.lease.renew()
     await world.look(0)
     assert await closing(ann) == (4002, "banned", False)
 

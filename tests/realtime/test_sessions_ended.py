@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 
 from projects.models import Project
-from realtime.sessions import ENDINGS, Change
+from realtime.session import ENDINGS, Change
 from tests.support.clock import Lifetime, clocked_runtimes
 
 Gone = list[tuple[int, int, str]]

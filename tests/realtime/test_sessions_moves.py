@@ -145,7 +145,7 @@ async def test_rule_generation_a_takeover_is_told_when_the_lease_is_renewed_thou
         old, _ = await open_at(one, app, "ann")
         new, _ = await open_at(two, app, "ann")
         await old.call("session.ping")
-        await one.sessions.renew()
+        await one.lease.renew()
         assert await old.expect_close() == REMOTE_LOGIN.code
         await new.call("session.ping")
         for client in (old, new):
@@ -263,7 +263,7 @@ async def test_rule_leases_a_lost_lease_is_put_right_and_nobody_leaves(app: str)
             return type(renewal)(lost=lost.pop() if lost else renewal.lost, evictions=renewal.evictions)
 
         one.presence.renew = lose_once  # type: ignore[method-assign]
-        await one.sessions.renew()
+        await one.lease.renew()
         assert (await client("ann").call("room.members", room="math"))["total"] == 2
         await client("bob").send("math", "as before", "m1")
         assert (await client("ann").expect("room.sent"))["seq"] == 1

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from realtime.connection import UNACKNOWLEDGED_LIMIT
-from realtime.hub import PAGE_BYTES
+from realtime.streams import PAGE_BYTES
 from tests.support.client import CallFailed, Client
 
 Enter = Callable[..., Awaitable[Client]]

@@ -109,10 +109,10 @@ class Lifetime:
             for client in alive:
                 await client.call("session.ping")
             for runtime in self.runtimes:
-                runtime.sessions.tick()
-                await runtime.sessions.renew()
+                runtime.silence.tick()
+                await runtime.lease.renew()
             for runtime in self.runtimes:
-                await runtime.sessions.reap()
+                await runtime.lease.reap()
             await self.settle()
 
     async def settle(self) -> None:

@@ -21,7 +21,7 @@ from projects.limits import DEFAULT_LIMITS
 from projects.selectors import Tenant
 from realtime.connection import Connection
 from realtime.layer import Message
-from realtime.sessions import Session
+from realtime.session import Session
 from realtime.streams import StoredEntry, StreamHead, StreamKey
 
 WAIT_S: Final = 10.0

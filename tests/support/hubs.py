@@ -4,6 +4,7 @@ import asyncio
 from typing import cast
 
 from realtime.hub import Hub
+from realtime.recovery import Recoveries
 from realtime.streams import LiveStream, StoredEntry, StreamKey, Subscription, entry_text
 from tests.support.clock import Clock
 from tests.support.doubles import Hints, LogStore, Sink
@@ -24,9 +25,9 @@ class HubBench:
             layer=(hints or Hints()).layer(),
             store=self.store,
             node="here",
-            clock_ms=self.clock.now_ms,
         )
         self.hub.shared = True
+        self.recoveries = Recoveries(self.hub, self.store, self.clock.now_ms)
 
     @property
     def stream(self) -> LiveStream:
