@@ -1,4 +1,8 @@
+from typing import Any
+
 from django.apps import AppConfig
+from django.db import connections
+from django.db.models.signals import pre_migrate
 
 
 class RealtimeConfig(AppConfig):
@@ -12,3 +16,13 @@ class RealtimeConfig(AppConfig):
 
         add_part(Rest)
         on_removal(removals_changed)
+        pre_migrate.connect(allow_idle_transactions)
+
+
+def allow_idle_transactions(*, using: str, **_: Any) -> None:
+    """For `manage.py migrate`: between two statements it may think longer than a service may (config/settings.py),
+    and it holds no stream's head."""
+    connection = connections[using]
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SET idle_in_transaction_session_timeout = 0")

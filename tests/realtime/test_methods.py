@@ -58,7 +58,12 @@ EXAMPLES: Final[dict[str, Json]] = {
     "session.set_business_id": {"business_id": "evening"},
     "room.join": {"room": "math", "after": {"seq": 0, "epoch": ""}},
     "room.leave": {"room": "math"},
-    "room.send": {"room": "math", "message_id": "m1", "message": {"type": "TEXT", "text": "hello"}},
+    "room.send": {
+        "room": "math",
+        "message_id": "m1",
+        "message": {"type": "TEXT", "text": "hello"},
+        "historical": True,
+    },
     "room.members": {"room": "math"},
     "room.member_counts": {"rooms": ["math"]},
     "room.get_attributes": {"room": "math", "keys": ["a"]},

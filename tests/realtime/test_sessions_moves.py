@@ -210,15 +210,16 @@ async def test_rule_generation_a_login_that_is_overtaken_on_its_way_ends_without
         await first.close()
         for number in range(3):
             await client("bob").send("math", "missed", f"m{number}")
-        gate, original = Gate(), getattr(one.hub, place)
+        where = one.hub if place == "subscribe" else one.recoveries
+        gate, original = Gate(), getattr(where, place)
 
         async def held(*args: Any) -> Any:
-            monkeypatch.setattr(one.hub, place, original)
+            monkeypatch.setattr(where, place, original)
             answer = await original(*args)
             await gate.come()
             return answer
 
-        monkeypatch.setattr(one.hub, place, held)
+        monkeypatch.setattr(where, place, held)
         resume = {
             "session": login["session"],
             "streams": {"room:math": {"seq": joined["head"], "epoch": joined["epoch"]}},
