@@ -26,10 +26,12 @@ class Post:
         return client
 
     async def bob_again(self, *, reads_inbox: bool = True) -> dict[str, Any]:
-        """Another client of bob's logs in; the answer."""
+        """Another client of bob's logs in; the answer. What it has acknowledged is committed."""
         client = self.lifetime.open_client(self.place, reads_inbox=reads_inbox)
         self.lifetime.clock.advance(1)  # two logins a second
         login: dict[str, Any] = await client.login(self.app, "bob")
+        await client.call("session.ping")
+        await self.committed()
         return login
 
     async def session_of(self, uid: str) -> str:
