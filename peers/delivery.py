@@ -30,6 +30,8 @@ SENT: Final = "peer.sent"
 WAIT_S: Final = 9.0
 """A sender's client gives up after 10 s."""
 LOOK_S: Final = 0.5
+BATCH: Final = 200
+"""Messages that are settled in one transaction."""
 SECOND_S: Final = 20.0
 """So long after connecting, a login included, clients send again what was not answered before."""
 set_lifetime(SENT, timedelta(seconds=15))
@@ -289,8 +291,8 @@ class PeerMessages:
             for key in unknown.keys() - online:
                 given_up += [one for one in self._waiting.get(key, ()) if one not in given_up]
         given_up = [one for one in given_up if self._take(one)]
-        if given_up:
-            await self._settle(given_up)
+        for start in range(0, len(given_up), BATCH):
+            await self._settle(given_up[start : start + BATCH])
 
     async def _read_acknowledged(self, keys: Collection[StreamKey]) -> None:
         """Of peers at other processes, whose hint may be lost, or who have another process by now."""
