@@ -132,7 +132,7 @@ class Messaging:
         waiting = self._unborn.pop(key)
         if head is None:
             for append in waiting:
-                append.error = failure
+                append.fail(failure or RpcError(UNAVAILABLE))
             self._committed(waiting)
             return
         live = self._hub.live.get(key)  # another one, if the last member left and came back

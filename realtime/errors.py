@@ -51,6 +51,9 @@ INVITATION_NOT_FOUND: Final = ErrorKind(19, "invitation_not_found", "There is no
 INVITATION_ENDED: Final = ErrorKind(
     20, "invitation_ended", "The invitation has ended otherwise; `state`, `reason` and `step` tell how."
 )
+OUT_OF_TURN: Final = ErrorKind(
+    21, "out_of_turn", "A message before it was refused: not done, so that the order stays.", retryable=True
+)
 
 ERRORS: Final = tuple(value for value in list(globals().values()) if isinstance(value, ErrorKind))
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from realtime.connection import Connection
+from realtime.errors import OUT_OF_TURN, RpcError
 from realtime.frames import utf8_size
 from realtime.protocol import encode
 
@@ -95,6 +96,17 @@ def entries_size(entries: Iterable[tuple[int, str]]) -> int:
     return sum(utf8_size(text) for _, text in entries)
 
 
+class Run:
+    """Messages of one sender to one stream, sent without waiting for answers. `last`: the id of the last that was
+    taken. `is_broken`: one of them was not written after all, so that those behind it are not either."""
+
+    __slots__ = ("is_broken", "last")
+
+    def __init__(self) -> None:
+        self.is_broken = False
+        self.last = ""
+
+
 class Subscription:
     """A session's place in a stream.
 
@@ -102,7 +114,7 @@ class Subscription:
     reading its snapshot; None when not joining.
     """
 
-    __slots__ = ("catching_up", "hold", "hold_chars", "session", "stream")
+    __slots__ = ("catching_up", "hold", "hold_chars", "run", "session", "stream")
 
     def __init__(self, stream: "LiveStream", session: "Session") -> None:
         self.stream = stream
@@ -110,6 +122,18 @@ class Subscription:
         self.catching_up = True
         self.hold: list[tuple[int, str]] | None = None
         self.hold_chars = 0
+        self.run: Run | None = None
+
+    def take_turn(self, message_id: str, follows: str | None) -> Run:
+        """The run that a message goes with: that of the message which it follows, or a new one. RpcError `out_of_turn`
+        when that message was refused."""
+        run = self.run
+        if follows is None:
+            run = self.run = Run()
+        elif run is None or run.is_broken or run.last != follows:
+            raise RpcError(OUT_OF_TURN)
+        run.last = message_id
+        return run
 
     @property
     def is_open(self) -> bool:

@@ -8,13 +8,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from realtime.calls import Call
+    from realtime.streams import Run
 
 
 class Append:
     """One entry to be appended, and what became of it: `seq` and `ts` (ms), or `error`.
 
     `duplicate`: the sender has used the message id before; `seq` and `ts` are the first answer. `expires_s`
-    (monotonic clock): after it nobody waits for the answer, so it is not written any more.
+    (monotonic clock): after it nobody waits for the answer, so it is not written any more. `run`: what it is written
+    with in order, or not at all.
     """
 
     __slots__ = (
@@ -29,6 +31,7 @@ class Append:
         "json_sender",
         "key",
         "message_id",
+        "run",
         "sender",
         "seq",
         "size",
@@ -49,6 +52,7 @@ class Append:
         flags: int = 0,
         call: "Call | None" = None,
         done: "Callable[[Append], None] | None" = None,
+        run: "Run | None" = None,
     ) -> None:
         self.key = key
         self.stream_id = 0
@@ -62,7 +66,14 @@ class Append:
         self.flags = flags
         self.call = call
         self.done = done
+        self.run = run
         self.seq = 0
         self.ts = 0
         self.duplicate = False
         self.error: RpcError | None = None
+
+    def fail(self, error: RpcError) -> None:
+        """It is not written, or nobody knows. If it may come again, what follows it in its run waits for that."""
+        self.error = error
+        if self.run is not None and error.kind.retryable:
+            self.run.is_broken = True

@@ -14,7 +14,7 @@ from messaging.journal.mark import Mark
 from messaging.models import Entry
 from messaging.selectors import to_ms
 from realtime.bridge import drop_broken_connection
-from realtime.errors import EXPIRED, INVALID_PARAMS, REJECTED, UNAVAILABLE, ErrorKind, RpcError
+from realtime.errors import EXPIRED, INVALID_PARAMS, OUT_OF_TURN, REJECTED, UNAVAILABLE, ErrorKind, RpcError
 
 logger = logging.getLogger(__name__)
 
@@ -60,12 +60,15 @@ class Committer:
                 attempt += 1
 
     def _drop_expired(self, group: Sequence[Append], kind: ErrorKind) -> list[Append]:
-        """What its client has given up is not written any more: the client has sent it again, or will."""
+        """What its client has given up is not written any more: the client has sent it again, or will. Nor is what
+        stood behind it in its run."""
         now_s = self._monotonic_s()
         kept = []
         for append in group:
             if append.expires_s < now_s:
-                append.error = RpcError(kind)
+                append.fail(RpcError(kind))
+            elif append.run is not None and append.run.is_broken:
+                append.fail(RpcError(OUT_OF_TURN))
             else:
                 kept.append(append)
         return kept
@@ -145,4 +148,4 @@ class Committer:
 
     def _fail(self, group: Sequence[Append], error: RpcError) -> None:
         for append in group:
-            append.error = error
+            append.fail(error)

@@ -207,4 +207,4 @@ def _fail_unanswered(group: list[Append]) -> None:
     be of a transaction that was rolled back."""
     for append in group:
         if not append.ts and append.error is None:
-            append.error = RpcError(UNAVAILABLE)
+            append.fail(RpcError(UNAVAILABLE))

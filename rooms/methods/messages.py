@@ -10,7 +10,7 @@ from messaging.messages import Message, check_message
 from messaging.models import EntryFlag
 from messaging.selectors import find_answer, history
 from realtime.calls import Call
-from realtime.errors import EXPIRED, LIMIT_EXCEEDED, NOT_IN_ROOM, REJECTED, SIZE_OVERFLOW, RpcError
+from realtime.errors import EXPIRED, LIMIT_EXCEEDED, NOT_IN_ROOM, OUT_OF_TURN, REJECTED, SIZE_OVERFLOW, RpcError
 from realtime.ids import MessageId, Name, Seq
 from realtime.methods import EntryPush, RawEntry, raw_entry
 from realtime.protocol import encode
@@ -24,12 +24,15 @@ from rooms.policy import Action, require, subscription_of
 
 class SendParams(msgspec.Struct, forbid_unknown_fields=True):
     """`message`: `{"type": "TEXT", "text"}` or `{"type": "RAW", "raw": base64, "description"?}`. `historical`: the
-    project's servers can find it by the REST interface's history query; `room.history` has every message."""
+    project's servers can find it by the REST interface's history query; `room.history` has every message. `follows`:
+    the id of the message sent to the room just before, if that has no answer yet. Was it refused, this one is refused
+    with `out_of_turn`."""
 
     room: Name
     message_id: MessageId
     message: Annotated[msgspec.Raw, carries(Message)]
     historical: bool = False
+    follows: MessageId | None = None
 
 
 class SendResult(msgspec.Struct):
@@ -53,7 +56,7 @@ SENT: Final = event("room.sent", SentEntry)
     params=SendParams,
     result=SendResult,
     rate="message",
-    errors=(NOT_IN_ROOM, SIZE_OVERFLOW, LIMIT_EXCEEDED, REJECTED, EXPIRED, *STORAGE_ERRORS),
+    errors=(NOT_IN_ROOM, SIZE_OVERFLOW, LIMIT_EXCEEDED, REJECTED, EXPIRED, OUT_OF_TURN, *STORAGE_ERRORS),
 )
 def send(call: Call, params: SendParams) -> Deferred:
     """Sends a message to a joined room. The answer means: committed, in this place of the room's order."""
@@ -78,6 +81,7 @@ def send(call: Call, params: SendParams) -> Deferred:
             expires_s=messaging.expiry(),
             flags=EntryFlag.HISTORICAL if params.historical else 0,
             call=call,
+            run=subscription.take_turn(params.message_id, params.follows),
         )
     )
     return DEFERRED

@@ -1,7 +1,8 @@
 /**
  * What one sender has to say in one room, until the server has it: sent in order, several under way at once,
  * sent again under the same message id after a lost connection or a passing failure. The server answers a
- * repeated id as it did the first time, so nothing arrives twice.
+ * repeated id as it did the first time, so nothing arrives twice. Each names the one that is under way before it:
+ * when that is refused, the server refuses this one too, so that they stand in the room in the order of sending.
  */
 
 import { Backoff } from "./backoff.js";
@@ -33,6 +34,10 @@ export class Outbox {
   #items = new Map();
   #isOpen = false;
   #underWay = 0;
+  /** @type {string | null} the last one that was sent, while any are under way */
+  #last = null;
+  /** Something was refused: all answers are awaited, then it starts again with the oldest. */
+  #isRefused = false;
   /** @type {unknown} runs while a failure is waited out */
   #pause = null;
   /** Counts the lives of the way to the room: an answer to an earlier one frees no place in this one. */
@@ -40,7 +45,7 @@ export class Outbox {
 
   /**
    * @param {Runtime} runtime
-   * @param {(messageId: string, message: Message, settle: Settle) => void} send
+   * @param {(messageId: string, message: Message, follows: string | null, settle: Settle) => void} send
    */
   constructor(runtime, send) {
     this.#runtime = runtime;
@@ -86,6 +91,8 @@ export class Outbox {
     this.#isOpen = false;
     this.#life += 1;
     this.#underWay = 0;
+    this.#last = null;
+    this.#isRefused = false;
     this.#runtime.clearTimeout(this.#pause);
     this.#pause = null;
     for (const item of this.#items.values()) item.isUnderWay = false;
@@ -108,14 +115,17 @@ export class Outbox {
   }
 
   #pump() {
-    if (!this.#isOpen || this.#pause !== null) return;
+    if (!this.#isOpen || this.#isRefused || this.#pause !== null) return;
+    if (this.#underWay === 0) this.#last = null;
     for (const item of this.#items.values()) {
       if (this.#underWay >= WINDOW) return;
       if (item.isUnderWay) continue;
       item.isUnderWay = true;
       this.#underWay += 1;
       const life = this.#life;
-      this.#send(item.messageId, item.message, (error, receipt) => {
+      const follows = this.#last;
+      this.#last = item.messageId;
+      this.#send(item.messageId, item.message, follows, (error, receipt) => {
         if (life === this.#life) this.#settled(item, error, receipt);
       });
       // The connection may be gone, and all of this with it.
@@ -135,16 +145,29 @@ export class Outbox {
       this.#backoff.reset();
       this.confirm(item.messageId, { seq: receipt.seq, ts: receipt.ts });
     } else if (error.retryable) {
-      // What follows waits too, so that the order of sending stays.
-      const givenMs = error instanceof RpcError ? error.retryAfterMs || null : null;
-      this.#pause ??= this.#runtime.setTimeout(() => {
-        this.#pause = null;
-        this.#pump();
-      }, this.#backoff.next(givenMs));
+      this.#refused(error);
     } else {
       this.#reject(item.messageId, error);
       this.#pump();
     }
+    if (this.#isRefused && this.#underWay === 0) {
+      this.#isRefused = false;
+      this.#pump();
+    }
+  }
+
+  /**
+   * What follows waits too.
+   * @param {RtmError} error that passes
+   */
+  #refused(error) {
+    this.#isRefused = true;
+    if (error.name === "out_of_turn") return; // the refusal before it says how long to wait
+    const givenMs = error instanceof RpcError ? error.retryAfterMs || null : null;
+    this.#pause ??= this.#runtime.setTimeout(() => {
+      this.#pause = null;
+      this.#pump();
+    }, this.#backoff.next(givenMs));
   }
 
   /**

@@ -64,8 +64,9 @@ export class Room extends Emitter {
     this.#name = name;
     this.#makeId = createIdMaker(session.runtime);
     this.#backoff = new Backoff(session.runtime);
-    this.#outbox = new Outbox(session.runtime, (messageId, message, settle) => {
-      session.request("room.send", { room: name, message_id: messageId, message }, settle);
+    this.#outbox = new Outbox(session.runtime, (messageId, message, follows, settle) => {
+      const params = { room: name, message_id: messageId, message, ...(follows && { follows }) };
+      session.request("room.send", params, settle);
     });
     this.#stream = new Stream({
       name: `room:${name}`,

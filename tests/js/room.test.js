@@ -173,6 +173,31 @@ test("outbox: a failure that passes is waited out, and what follows waits with i
   assert.deepEqual(texts(), ["a", "b", "c"]);
 });
 
+test("outbox: what was under way behind a message that is refused for now does not overtake it", async () => {
+  await join();
+  const sent = ["a", "b", "c"].map((text) => room.send(say(text)));
+  server.refuseNext("room.send", rpcError(13, "unavailable", true));
+  await runtime.advance(3000);
+  server.refuseNext("room.send", rpcError(3, "too_often", true, { retry_after_ms: 300 }));
+  sent.push(...["d", "e", "f"].map((text) => room.send(say(text))));
+  await runtime.advance(3000);
+  assert.deepEqual((await Promise.all(sent)).map(({ seq }) => seq), [1, 2, 3, 4, 5, 6]);
+  assert.deepEqual(texts(), ["a", "b", "c", "d", "e", "f"]);
+});
+
+test("outbox: a refusal for good in the midst of others does not hold them up or change their order", async () => {
+  await join();
+  const first = room.send(say("a"));
+  await runtime.advance(50);
+  server.refuseNext("room.send", rpcError(9, "size_overflow"));
+  const refused = outcome(room.send(say("too long")));
+  const sent = ["b", "c"].map((text) => room.send(say(text)));
+  await runtime.advance(50);
+  assert.equal(await refused, "size_overflow");
+  assert.deepEqual((await Promise.all([first, ...sent])).map(({ seq }) => seq), [1, 2, 3]);
+  assert.deepEqual(texts(), ["a", "b", "c"]);
+});
+
 test("outbox: a refusal for good is told; the same message can be tried again under its id", async () => {
   await join();
   server.refuseNext("room.send", rpcError(6, "not_authorized"));

@@ -63,6 +63,7 @@ EXAMPLES: Final[dict[str, Json]] = {
         "message_id": "m1",
         "message": {"type": "TEXT", "text": "hello"},
         "historical": True,
+        "follows": "m0",
     },
     "room.members": {"room": "math"},
     "room.member_counts": {"rooms": ["math"]},
@@ -294,13 +295,15 @@ async def caller(
     open_client: Callable[..., Client], fast_app: str, request: pytest.FixtureRequest
 ) -> Callable[[Method], Any]:
     """Opens a client for calls of a method: in the room "math", unless the method is the login; with
-    an open invitation from and to bob where that is what it is about."""
+    an open invitation from and to bob, or a message, where that is what it is about."""
 
     async def open_one(method: Method) -> Client:
         client = open_client()
         if method.name != "session.login":
             await client.login(fast_app, "ann")
             await client.call("room.join", room="math")
+        if method.name == "room.send":
+            await client.send("math", "the one before", "m0")
         if method.name.startswith("invitation."):
             bob = open_client()
             await bob.login(fast_app, "bob")

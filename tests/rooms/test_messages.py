@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
+from projects.models import Project
 from realtime.pressure import CONNECTION_REQUESTS
 from realtime.runtime import Runtime
 from tests.support.client import CallFailed, Client
+from tests.support.runtimes import entries
 
 LIMIT = 32 * 1024
 
@@ -192,3 +194,47 @@ async def test_calls_of_a_connection_that_is_gone_count_no_more(
     await client.close()
     await runtime.hub.settle(10)
     assert runtime.pressure.bytes == 0
+
+
+async def say(client: Client, message_id: str, **params: str) -> Any:
+    """The seq, or the name of the error."""
+    try:
+        text = {"type": "TEXT", "text": "x"}
+        return (await client.call("room.send", room="math", message_id=message_id, message=text, **params))["seq"]
+    except CallFailed as failed:
+        return failed.name
+
+
+async def test_rule_turns_a_message_is_taken_only_behind_the_one_it_follows(enter: Enter, fast_app: str) -> None:
+    ann = await enter(fast_app, "ann", "math")
+    assert await say(ann, "m1", follows="m0") == "out_of_turn", "that was refused, or never came"
+    assert [await say(ann, "m0"), await say(ann, "m1", follows="m0")] == [1, 2]
+    assert await say(ann, "m3", follows="m2") == "out_of_turn"
+    assert await say(ann, "m4", follows="m3") == "out_of_turn"
+    assert [await say(ann, "m2"), await say(ann, "m3", follows="m2"), await say(ann, "m4", follows="m3")] == [3, 4, 5]
+    assert [await say(ann, "m0"), await say(ann, "m5", follows="m0")] == [1, 6], "sent again, and gone on behind it"
+
+
+@pytest.fixture
+def dripping(make_project: Callable[..., Project]) -> str:
+    """An app that takes a message in a millisecond."""
+    return make_project(limits={"rates": {"message": [2, 2]}}).app_id
+
+
+async def test_rule_turns_what_was_sent_behind_a_refused_message_does_not_overtake_it(
+    enter: Enter, dripping: str
+) -> None:
+    """The rate lets later ones pass: each run goes on where the last one was refused."""
+    ann = await enter(dripping, "ann", "math")
+    left = [f"m{number}" for number in range(20)]
+    while left:
+        answers = []
+        for message_id, before in zip(left, [None, *left], strict=False):
+            params = {"room": "math", "message_id": message_id, "message": {"type": "TEXT", "text": "x"}}
+            answers.append(await ann.start("room.send", **params, follows=before))
+        outcomes = await asyncio.gather(*answers, return_exceptions=True)
+        taken = [message_id for message_id, outcome in zip(left, outcomes, strict=True) if isinstance(outcome, dict)]
+        assert taken == left[: len(taken)]
+        left = left[len(taken) :]
+    await ann.call("session.ping")
+    assert [entry["message_id"] for entry in entries(ann)] == [f"m{number}" for number in range(20)]

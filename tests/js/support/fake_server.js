@@ -30,7 +30,11 @@ class FakeRoom {
   }
 }
 
-/** @typedef {{uid: string, id: string, rooms: Set<string>, socket: FakeSocket | null}} FakeLogin */
+/**
+ * @typedef {{
+ *   uid: string, id: string, rooms: Set<string>, taken: Map<string, string>, socket: FakeSocket | null,
+ * }} FakeLogin
+ */
 
 export class FakeServer {
   #runtime;
@@ -201,6 +205,8 @@ export class FakeServer {
         return this.#page(params.stream.slice("room:".length), { seq: params.after, epoch: "" });
       case "room.send":
         if (!login.rooms.has(params.room)) return rpcError(7, "not_in_room");
+        if (params.follows && params.follows !== login.taken.get(params.room)) return rpcError(21, "out_of_turn", true);
+        login.taken.set(params.room, params.message_id);
         return this.#append(params.room, "room.sent", login.uid, params.message_id, params.message);
       default:
         return rpcError(-32601, "method_not_found");
@@ -211,7 +217,8 @@ export class FakeServer {
   #login(socket, { uid, session, streams = {} }) {
     const known = this.logins.get(uid);
     const resumed = known !== undefined && known.id === session;
-    const login = resumed ? known : { uid, id: `${uid}-${this.requests.length}`, rooms: new Set(), socket };
+    const id = `${uid}-${this.requests.length}`;
+    const login = resumed ? known : { uid, id, rooms: new Set(), taken: new Map(), socket };
     login.socket = socket;
     this.logins.set(uid, login);
     const names = [...login.rooms];
