@@ -24,9 +24,10 @@ from tests.support.runtimes import runtimes, seqs
 async def stuck_journal(
     monkeypatch: pytest.MonkeyPatch, app: str
 ) -> AsyncIterator[tuple[Runtime, ThreadGate, Callable[..., Any]]]:
-    """A runtime whose first commit waits at the gate, and a way to open clients in the room."""
+    """A runtime, and a way to open clients in the room. The first of them sends a message, so that the room has its
+    row; the next commit waits at the gate, also when that one took more than one attempt."""
     gate = ThreadGate()
-    backend = ScriptedBackend(backend_for(connection.vendor), None, gate)
+    backend = ScriptedBackend(backend_for(connection.vendor))
     monkeypatch.setattr("messaging.engine.backend_for", lambda _vendor: backend)
     opened: list[Client] = []
     async with runtimes(1) as (runtime,):
@@ -37,6 +38,9 @@ async def stuck_journal(
             opened.append(client)
             await client.login(app, uid)
             await client.call("room.join", room="math")
+            if len(opened) == 1:
+                await client.send("math", "the room's row", "first")
+                backend.script.append(gate)
             return client, transport
 
         try:
@@ -65,7 +69,6 @@ async def test_rule_pressure_64_requests_in_work_stop_the_reading(
 ) -> None:
     async with stuck_journal(monkeypatch, fast_app) as (runtime, gate, open_one):
         ann, transport = await open_one("ann")
-        await ann.send("math", "the room's row", "first")
         answers = await send_all(ann, 200)
         paused = await until_paused(runtime, "ann")
         assert (paused.work, transport.to_app_size()) == (64, 200 - 64)
@@ -79,7 +82,6 @@ async def test_rule_pressure_64_requests_in_work_stop_the_reading(
 async def test_rule_pressure_256_kb_in_work_stop_the_reading(fast_app: str, monkeypatch: pytest.MonkeyPatch) -> None:
     async with stuck_journal(monkeypatch, fast_app) as (runtime, gate, open_one):
         ann, transport = await open_one("ann")
-        await ann.send("math", "the room's row", "first")
         answers = await send_all(ann, 20, "x" * 30_000)
         paused = await until_paused(runtime, "ann")
         assert paused.work_bytes >= 256 * 1024 > paused.work_bytes - 31_000
@@ -93,7 +95,6 @@ async def test_rule_pressure_who_is_not_read_counts_as_alive_and_hears_the_serve
 ) -> None:
     async with stuck_journal(monkeypatch, fast_app) as (runtime, gate, open_one):
         ann, _ = await open_one("ann")
-        await ann.send("math", "the room's row", "first")
         await send_all(ann, 65)
         ping = await ann.start("session.ping")
         paused = await until_paused(runtime, "ann")
@@ -111,7 +112,6 @@ async def test_rule_pressure_other_connections_are_read_on(fast_app: str, monkey
     async with stuck_journal(monkeypatch, fast_app) as (runtime, gate, open_one):
         ann, _ = await open_one("ann")
         bob, _ = await open_one("bob")
-        await ann.send("math", "the room's row", "first")
         answers = await send_all(ann, 100)
         await until_paused(runtime, "ann")
         assert (await bob.call("room.members", room="math"))["total"] == 2
@@ -127,7 +127,6 @@ async def test_rule_pressure_the_process_has_one_budget(fast_app: str, monkeypat
     async with stuck_journal(monkeypatch, fast_app) as (runtime, gate, open_one):
         ann, _ = await open_one("ann")
         bob, bobs = await open_one("bob")
-        await ann.send("math", "the room's row", "first")
         mine = await send_all(ann, 4, "x" * 30_000)
         await until_paused(runtime, "ann")
         his = await send_all(bob, 2)
