@@ -91,7 +91,7 @@ def plan(arguments: argparse.Namespace) -> list[Job]:
         if "channels-uvicorn" in arguments.system:
             systems = (*systems, CHANNELS_UVICORN)
         points = case.quick_points if arguments.quick else case.points
-        for repeat in range(1 if arguments.quick else case.repeats):
+        for repeat in range(1 if arguments.quick else arguments.repeats or case.repeats):
             jobs += [Job(case, system, points, repeat) for system in systems if wanted(system, arguments)]
     return jobs
 
@@ -182,6 +182,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--case", type=names, default=[], help=", ".join(case.name for case in CASES))
     parser.add_argument("--system", type=names, default=[], help="rostrum, socket.io, channels, channels-uvicorn")
     parser.add_argument("--database", type=names, default=[], help="sqlite, postgresql")
+    parser.add_argument("--repeats", type=int, help="how often each case is measured, in place of its own number")
     parser.add_argument("--minutes", type=float, help="begin nothing new after so long (40; quick: 6)")
     arguments = parser.parse_args()
     known = {case.name for case in CASES}
