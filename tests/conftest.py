@@ -19,6 +19,7 @@ import django
 import hypothesis
 import pytest
 import pytest_asyncio
+from asgiref.sync import SyncToAsync
 from django.conf import settings
 from django.core.management import call_command
 from django.db import close_old_connections, connection, connections
@@ -110,7 +111,13 @@ def _activity_on_demand() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _usable_connection(_database: None) -> None:
-    """A connection that a test broke, by restarting its server or ending its session there, is not the next test's."""
+    """A connection that a test broke, by restarting its server or ending its session there, is not the next test's:
+    neither this thread's, nor that of the thread in which `sync_to_async` runs what tests ask of it."""
+    drop_unusable_connection()
+    SyncToAsync.single_thread_executor.submit(drop_unusable_connection).result()
+
+
+def drop_unusable_connection() -> None:
     close_old_connections()
     if connection.connection is not None and not connection.is_usable():
         connection.close()
