@@ -99,6 +99,33 @@ async def test_closing_sends_what_is_pending_and_says_why() -> None:
     assert socket.taken[2:] == [4001]
 
 
+async def test_a_reader_that_is_given_up_is_aborted_where_the_server_can() -> None:
+    socket, aborted = Socket(), asyncio.Event()
+    socket.open.clear()
+    connection = Connection(socket.send, asyncio.get_running_loop(), abort=aborted.set)
+    connection.push(Frame("stuck"))
+    connection.push(Frame("behind"))
+    await asyncio.sleep(0)
+    connection.give_up(SLOW_CONSUMER)
+    connection.give_up(KICKED)
+    await asyncio.wait_for(aborted.wait(), 10)
+    socket.open.set()
+    await until(lambda: connection._drain is None)
+    assert (socket.taken, connection.closed) == ([], SLOW_CONSUMER)
+
+
+async def test_closing_a_reader_that_is_stuck_ends_in_an_abort(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("realtime.connection.CLOSE_TIMEOUT_S", 0.001)
+    socket, aborted = Socket(), asyncio.Event()
+    socket.open.clear()
+    connection = Connection(socket.send, asyncio.get_running_loop(), abort=aborted.set)
+    connection.push(Frame("stuck"))
+    connection.close(KICKED)
+    await asyncio.wait_for(aborted.wait(), 10)
+    socket.open.set()
+    await drained(connection)
+
+
 async def test_rule_pressure_a_slow_consumer_is_cut_off_and_nobody_else_notices(fast_app: str) -> None:
     """It takes every frame, but acknowledges none: more than 1 MB is not kept for it."""
     async with runtimes(1) as (here,), clients(fast_app, "math", ann=here, bob=here) as client:
