@@ -3,10 +3,13 @@
 import asyncio
 import socket
 from concurrent.futures import Executor
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Final
 
 _NAT64: Final = IPv6Network("64:ff9b::/96")
+_DOCUMENTATION: Final = IPv6Network("3fff::/20")
+_RELAY: Final = IPv4Network("192.88.99.0/24")
+"""Once the anycast address of relays from IPv4 to IPv6."""
 
 
 class Refused(Exception):
@@ -40,4 +43,8 @@ def is_public(address: str) -> bool:
             inner = IPv4Address(int(ip) & 0xFFFFFFFF)
         if inner is not None:
             return is_public(str(inner))
+        if ip.is_site_local or ip in _DOCUMENTATION:
+            return False
+    elif ip in _RELAY:
+        return False
     return ip.is_global and not ip.is_multicast and not ip.is_reserved and not ip.is_unspecified

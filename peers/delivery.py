@@ -7,7 +7,7 @@ a user who is away.
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from datetime import timedelta
 from functools import partial
 from typing import Final, NamedTuple
@@ -211,7 +211,7 @@ class PeerMessages:
             arrived = await self._runtime.bridge.read(has_arrived, waiting.stream_id, waiting.seq)
         except RpcError:
             return  # found out later
-        if arrived is not None and self._take(waiting):
+        if arrived is not None and self._take([waiting]):
             waiting.message.answer(Answer(arrived, waiting.ts))
 
     # -- receipts ----------------------------------------------------------------------------------------
@@ -225,10 +225,13 @@ class PeerMessages:
             self._waiting[key] = left
         else:
             del self._waiting[key]
-        reached = [one for one in waiting if one.seq <= seq]
-        doubtful = [one for one in reached if self._may_be_withdrawn(one)]
-        for one in reached:
-            if one not in doubtful:
+        doubtful: list[_Waiting] = []
+        for one in waiting:
+            if one.seq > seq:
+                continue
+            if self._may_be_withdrawn(one):
+                doubtful.append(one)
+            else:
                 one.message.answer(Answer(True, one.ts))
         if doubtful:
             self._runtime.hub.spawn(self._confirm(doubtful))
@@ -251,15 +254,19 @@ class PeerMessages:
         for one in waiting:
             one.message.answer(Answer(one.seq not in withdrawn, one.ts))
 
-    def _take(self, one: _Waiting) -> bool:
-        """Whether it was still waiting; it is not any more."""
-        waiting = self._waiting.get(one.message.key, [])
-        if one not in waiting:
-            return False
-        waiting.remove(one)
-        if not waiting:
-            del self._waiting[one.message.key]
-        return True
+    def _take(self, ones: Sequence[_Waiting]) -> list[_Waiting]:
+        """Those of the messages that were still waiting; they are not any more."""
+        taken: list[_Waiting] = []
+        asked = set(map(id, ones))
+        for key in {one.message.key for one in ones}:
+            waiting = self._waiting.get(key, [])
+            taken += [one for one in waiting if id(one) in asked]
+            left = [one for one in waiting if id(one) not in asked]
+            if left:
+                self._waiting[key] = left
+            else:
+                self._waiting.pop(key, None)
+        return taken
 
     async def _run(self) -> None:
         while True:
@@ -274,14 +281,17 @@ class PeerMessages:
     async def look(self) -> None:
         """Answers those whose receiver is not to be waited for any longer."""
         unknown: dict[StreamKey, str] = {}
-        given_up: list[_Waiting] = []
-        limit_s = self._runtime.loop.time() - WAIT_S
+        unreachable: list[_Waiting] = []
+        waited: dict[StreamKey, list[_Waiting]] = {}
+        """Who waits for a peer of another process now: only these are given up by what is read then."""
         for key, waiting in self._waiting.items():
             peer = waiting[0].message.peer
             reachable = self._is_reachable_here(key[0], peer)
             if reachable is None:
                 unknown[key] = peer
-            given_up += [one for one in waiting if reachable is False or one.message.began_s <= limit_s]
+                waited[key] = list(waiting)
+            elif not reachable:
+                unreachable += waiting
         if unknown:
             await self._read_acknowledged(unknown)
             try:
@@ -289,8 +299,10 @@ class PeerMessages:
             except RpcError:
                 online = set(unknown)  # only those are given up that have waited long enough
             for key in unknown.keys() - online:
-                given_up += [one for one in self._waiting.get(key, ()) if one not in given_up]
-        given_up = [one for one in given_up if self._take(one)]
+                unreachable += waited[key]
+        limit_s = self._runtime.loop.time() - WAIT_S
+        late = [one for waiting in self._waiting.values() for one in waiting if one.message.began_s <= limit_s]
+        given_up = self._take([*unreachable, *late])
         for start in range(0, len(given_up), BATCH):
             await self._settle(given_up[start : start + BATCH])
 

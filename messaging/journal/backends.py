@@ -81,10 +81,9 @@ class SQLiteBackend:
         with DatabaseErrorWrapper(connection):
             raw.execute("BEGIN IMMEDIATE")
             try:
-                if marks:
-                    raw.executemany(
-                        self._mark, [(mark.acked, mark.generation, mark.stream_id, mark.generation) for mark in marks]
-                    )
+                for mark in marks:
+                    values = (mark.acked, mark.generation, mark.stream_id, mark.generation)
+                    mark.counts = raw.execute(self._mark, values).rowcount == 1
                 if group:
                     self._write(raw, group, str(connection.ops.adapt_datetimefield_value(now)))
                 raw.execute("COMMIT")
@@ -159,8 +158,8 @@ class PostgreSQLBackend:
             "ORDER BY s.id FOR UPDATE OF s SKIP LOCKED), "
             "marked AS ("
             f"UPDATE {stream} s SET acked = greatest(s.acked, locked.acked), reader_generation = locked.generation "
-            "FROM locked WHERE s.id = locked.id AND s.reader_generation <= locked.generation) "
-            "SELECT id FROM locked"
+            "FROM locked WHERE s.id = locked.id AND s.reader_generation <= locked.generation RETURNING s.id) "
+            "SELECT locked.id, marked.id IS NOT NULL FROM locked LEFT JOIN marked ON marked.id = locked.id"
         )
 
     def write(
@@ -175,10 +174,11 @@ class PostgreSQLBackend:
                     self._send_marks(marking, marks)
                 if group:
                     self._send_group(appending, group, now, skip_locked=skip_locked)
-            locked = {stream_id for (stream_id,) in marking.fetchall()} if marks else set()
+            locked: dict[int, bool] = dict(marking.fetchall()) if marks else {}
             heads = appending.fetchall() if group else []
         for mark in marks:
             mark.written = mark.stream_id in locked
+            mark.counts = locked.get(mark.stream_id, False)
         return self._take_heads(group, heads, skip_locked=skip_locked) if group else []
 
     def _send_marks(self, cursor: psycopg.Cursor[Any], marks: Sequence[Mark]) -> None:

@@ -135,11 +135,12 @@ class Journal:
             self._next()
 
     def _finish_marks(self, marks: list[Mark]) -> None:
-        written = [mark for mark in marks if mark.written]
-        if len(written) < len(marks):  # the inbox is locked, or the database out of reach
-            self._loop.call_later(MARK_RETRY_S, self._mark_again, [mark for mark in marks if not mark.written])
-        if written:
-            self._marked(written)
+        left = [mark for mark in marks if not mark.written]
+        if left:  # the inbox is locked, or the database out of reach
+            self._loop.call_later(MARK_RETRY_S, self._mark_again, left)
+        counting = [mark for mark in marks if mark.written and mark.counts]
+        if counting:
+            self._marked(counting)
 
     def _mark_again(self, marks: list[Mark]) -> None:
         for mark in marks:

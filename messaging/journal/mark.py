@@ -7,7 +7,7 @@ from realtime.streams import StreamKey
 class Mark:
     """How far a user has acknowledged the inbox, as the session of this `generation`; committed with a group.
 
-    `written`: it is in the database, or a newer session has read further.
+    `written`: it has been to the database; `counts`: it is in there. A newer login's reading refuses it.
     """
 
     key: StreamKey
@@ -15,3 +15,4 @@ class Mark:
     acked: int
     generation: int
     written: bool = False
+    counts: bool = False

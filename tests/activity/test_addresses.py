@@ -46,6 +46,9 @@ def test_public_addresses(address: str) -> None:
         "64:ff9b::10.0.0.1",
         "2002:7f00:1::",
         "2001:0:4136:e378:8000:63bf:3fff:fdd2",
+        "fec0::1",
+        "3fff::1",
+        "192.88.99.1",
     ],
 )
 def test_addresses_that_are_not_public(address: str) -> None:

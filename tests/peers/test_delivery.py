@@ -8,7 +8,7 @@ from unittest import mock
 import pytest
 
 from messaging.engine import Messaging
-from messaging.journal import Append
+from messaging.journal import Append, Mark
 from peers.delivery import PeerMessages
 from projects.models import Project
 from tests.peers.post import Post, committed, texts_in
@@ -313,6 +313,31 @@ async def test_rule_generation_an_acknowledgement_of_an_older_login_does_not_cou
     await new.login(post.app, "bob")
     await session_acknowledges(post, old, session, seq=1)
     assert texts_in(await post.bob_again()) == ["first"]
+
+
+async def test_rule_generation_a_refused_acknowledgement_does_not_stand_in_for_the_right_one(post: Post) -> None:
+    """It waits for its group while bob logs in anew: it changes nothing, and what he acknowledges then is committed."""
+    ann = await post.ann()
+    await ann.send_to("bob", "kept", "m1", **KEPT)
+    old = await post.bob(reads_inbox=False)
+    runtime = post.lifetime.runtimes[post.place]
+    messaging = runtime.part(Messaging)
+    (key,) = [session.key for session in runtime.sessions.all() if session.uid == "bob"]
+    before = runtime.sessions.get(*key)
+    assert before is not None
+    assert before.inbox is not None
+    stream_id = before.inbox.stream.id
+    assert stream_id is not None
+    new = post.lifetime.open_client(post.place, reads_inbox=False)
+    post.lifetime.clock.advance(1)
+    assert texts_in(await new.login(post.app, "bob")) == ["kept"]
+    await old.expect_close()
+    messaging.journal.mark(Mark((key[0], "inbox:bob"), stream_id, 1, before.generation))
+    await post.committed()
+    await new.notify("inbox.ack", seq=1)
+    await new.call("session.ping")
+    await post.committed()
+    assert texts_in(await post.bob_again()) == []
 
 
 def key_of(post: Post, uid: str) -> tuple[int, str]:
