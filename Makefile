@@ -13,9 +13,10 @@ SAFE_ENV := DEBUG=false ROSTRUM_DATA=var/check HTTPS=true ALLOWED_HOSTS=rostrum.
 	SECRET_KEY=a-key-of-nobodys-for-checks-0123456789-abcdefghijklmnopqrstuvwxyz
 
 .DEFAULT_GOAL := help
+SHELL := /bin/bash
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help run run-cluster test test-embedded test-cluster test-js test-browser check format bench lock clean
+.PHONY: help run run-cluster test test-embedded test-cluster test-shapes test-js test-browser check format bench lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -35,7 +36,15 @@ run-cluster: $(PYTHON_READY) ## Start PostgreSQL, Redis and two server processes
 
 # --- Testing
 
-test: check test-js test-embedded test-cluster test-browser ## Run every check and test
+test: check test-js test-shapes test-browser ## Run every check and test
+
+# Side by side: for much of their time both wait, for leases to end and processes to come back.
+test-shapes: $(PYTHON_READY) $(NODE_READY) ## test-embedded and test-cluster at once
+	@$(PY) -m scripts.system redis postgresql
+	@set -o pipefail; \
+	{ $(PYTEST) --shape=cluster --ignore=tests/e2e 2>&1 | sed -u 's/^/cluster:  /'; } & cluster=$$!; \
+	{ $(PYTEST) --shape=embedded --ignore=tests/e2e 2>&1 | sed -u 's/^/embedded: /'; }; embedded=$$?; \
+	wait $$cluster && exit $$embedded
 
 test-embedded: $(PYTHON_READY) $(NODE_READY) ## Tests on SQLite, with presence in memory
 	$(PYTEST) --shape=embedded --ignore=tests/e2e

@@ -132,7 +132,9 @@ async def test_a_reader_that_never_reads_is_cut_off_and_nobody_else_notices(
         ann, bob = members
         await flood(ann, "warm-up")
         seq = await received(bob, 0)
-        before, sockets = resident_bytes(server.pid), open_sockets(server.pid)
+        port = server.port
+        assert port is not None
+        before, sockets = resident_bytes(server.pid), open_sockets(server.pid, port)
 
         stalled = []
         for number in range(STALLED):
@@ -142,7 +144,7 @@ async def test_a_reader_that_never_reads_is_cut_off_and_nobody_else_notices(
         await flood(ann, "flood")
         assert await received(bob, seq) == 2 * MESSAGES
         assert resident_bytes(server.pid) - before < MEMORY_RISE
-        await until(lambda: open_sockets(server.pid) == sockets, "the stalled ones' sockets are closed")
+        await until(lambda: open_sockets(server.pid, port) == sockets, "the stalled ones' sockets are closed")
         for one in stalled:
             assert await one.read_to_the_end() < UNACKNOWLEDGED_LIMIT + FRAME_BYTES
         for member in members:
@@ -169,7 +171,9 @@ async def test_rule_pressure_a_reader_that_lies_about_what_it_has_read_is_cut_of
         await ann.login(fast_app, "ann")
         await ann.call("room.join", room="math")
         await flood(ann, "warm-up")
-        before, sockets = resident_bytes(server.pid), open_sockets(server.pid)
+        port = server.port
+        assert port is not None
+        before, sockets = resident_bytes(server.pid), open_sockets(server.pid, port)
         liars = []
         for number in range(STALLED):
             liar = await Stalled.enter(server.port, fast_app, f"liar-{number}")
@@ -181,6 +185,6 @@ async def test_rule_pressure_a_reader_that_lies_about_what_it_has_read_is_cut_of
         assert resident_bytes(server.pid) - before < MEMORY_RISE
         for liar in liars:
             await liar.read_to_the_end()  # there is one
-        await until(lambda: open_sockets(server.pid) == sockets, "the liars' sockets are closed")
+        await until(lambda: open_sockets(server.pid, port) == sockets, "the liars' sockets are closed")
         await ann.call("session.ping")
     assert "Traceback" not in server.log.read_text()

@@ -9,6 +9,9 @@ from typing import Final
 
 import pytest
 
+LISTENING = "0A"
+"""The state of a socket, in /proc/net/tcp, that waits for clients."""
+
 SERVERS: Final[dict[str, tuple[str, ...]]] = {
     "uvicorn": (),
     "stock uvicorn": ("--stock",),
@@ -23,12 +26,16 @@ def resident_bytes(pid: int) -> int:
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
-def open_sockets(pid: int) -> int:
-    """The sockets of the process, also those whose other end does not read."""
+def open_sockets(pid: int, port: int) -> int:
+    """The sockets that the process holds of clients at its port, also those whose other end does not read."""
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    of_clients = {
+        f"socket:[{row[9]}]" for row in rows if int(row[1].rpartition(":")[2], 16) == port and row[3] != LISTENING
+    }
     count = 0
     for entry in Path(f"/proc/{pid}/fd").iterdir():
         with contextlib.suppress(FileNotFoundError):
-            count += os.readlink(entry).startswith("socket:")
+            count += os.readlink(entry) in of_clients
     return count
 
 
