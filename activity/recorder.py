@@ -17,6 +17,7 @@ from realtime.errors import RpcError
 from realtime.presence import PresenceUnavailable
 from realtime.runtime import Runtime
 from realtime.session import Change
+from realtime.tasks import cancel_all
 
 logger = logging.getLogger(__name__)
 
@@ -65,9 +66,7 @@ class Recorder:
         await self._try(sweeps=False)
 
     async def stop(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await cancel_all(self._tasks)
         await self._try(sweeps=False)  # what has happened since the drain
 
     async def _run(self, period_s: float, *, sweeps: bool) -> None:

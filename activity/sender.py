@@ -17,6 +17,7 @@ from activity.signature import sign
 from messaging.selectors import from_ms
 from realtime.errors import RpcError
 from realtime.runtime import Runtime
+from realtime.tasks import cancel_all
 
 logger = logging.getLogger(__name__)
 
@@ -64,10 +65,7 @@ class Sender:
 
     async def stop(self) -> None:
         self._draining = True
-        tasks = [*self._lanes.values(), *([self._task] if self._task is not None else [])]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await cancel_all([*self._lanes.values(), *([self._task] if self._task is not None else [])])
         self._lookups.shutdown(wait=False, cancel_futures=True)
 
     async def _run(self) -> None:

@@ -28,6 +28,7 @@ from realtime.streams import (
     entries_size,
     entry_text,
 )
+from realtime.tasks import cancel_all
 
 if TYPE_CHECKING:
     from realtime.session import Session
@@ -395,6 +396,4 @@ class Hub:
             await asyncio.wait(self._tasks, timeout=timeout_s)
 
     async def stop(self) -> None:
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await cancel_all(self._tasks)

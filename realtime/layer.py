@@ -11,6 +11,7 @@ from typing import Any, Final, Protocol
 from channels.layers import BaseChannelLayer
 
 from realtime.streams import StreamKey, entries_size
+from realtime.tasks import cancel_all
 
 logger = logging.getLogger(__name__)
 
@@ -89,9 +90,7 @@ class ChannelsLayer:
         ]
 
     async def stop(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await cancel_all(self._tasks)
         flush = getattr(self._layer, "flush", None)
         if flush is not None:
             with contextlib.suppress(Exception):

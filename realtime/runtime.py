@@ -27,6 +27,7 @@ from realtime.removals import LOOK_S, Removals
 from realtime.sessions import Sessions
 from realtime.silence import Silence
 from realtime.streams import StreamStore
+from realtime.tasks import cancel_all
 from realtime.tenants import Tenants
 
 logger = logging.getLogger(__name__)
@@ -200,9 +201,7 @@ class Runtime:
         await self.drain()
         if self in _running:
             _running.remove(self)
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await cancel_all(self._tasks)
         for part in reversed(list(self._parts.values())):
             await part.stop()
         await self.hub.stop()

@@ -173,11 +173,12 @@ def api(make_api: "Callable[..., Api]") -> "Api":
 async def runtime(_database: None) -> "AsyncIterator[Runtime]":
     """A started runtime in the test's own loop."""
     from realtime.runtime import Runtime
+    from tests.support.runtimes import stopped
 
     runtime = Runtime()
     await runtime.start()
     yield runtime
-    await runtime.stop()
+    await stopped(runtime)
 
 
 @pytest_asyncio.fixture

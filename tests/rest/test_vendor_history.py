@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from asgiref.sync import sync_to_async
@@ -11,6 +12,7 @@ from projects.models import Project
 from projects.services import issue_token
 from realtime.runtime import Runtime
 from tests.support.client import Client
+from tests.support.doubles import until
 from tests.support.rest import Answer, Api
 
 ALWAYS = {"start_time": "2020-01-01T00:00:00Z", "end_time": "2099-01-01T00:00:00Z"}
@@ -24,6 +26,10 @@ async def say(api: Api, sender: str, channel: str, text: str, *, historical: boo
 async def tell(api: Api, sender: str, peer: str, text: str, *, historical: bool = True) -> None:
     body = {"destination": peer, "payload": text, "enable_historical_messaging": historical}
     assert (await api.vendor("POST", f"rtm/users/{sender}/peer_messages", body)).status == 200
+
+
+def later_than(runtime: Runtime, ms: int) -> bool:
+    return runtime.clock_ms() > ms
 
 
 async def ask(api: Api, **filtered: str) -> Answer:
@@ -76,10 +82,9 @@ async def test_messages_sent_with_the_history_flag_by_who_and_to_whom(
 
 
 async def test_a_span_of_time_an_offset_a_limit_and_an_order(api: Api, runtime: Runtime) -> None:
-    now = datetime.now(UTC).timestamp() * 1000
     for number in range(4):
-        runtime.clock_ms = lambda number=number: round(now) - 60_000 + number * 1000  # type: ignore[misc]
         await say(api, "ann", "math", str(number))
+        await until(partial(later_than, runtime, runtime.clock_ms()))
     sent = [message["ms"] for message in await found(api, destination="math")]
     assert payloads(await found(api, destination="math")) == ["0", "1", "2", "3"]
 

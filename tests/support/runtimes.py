@@ -23,6 +23,21 @@ UNLIMITED_LOGINS = PresenceTiming(login_window_ms=0)
 """For tests that log in again and again."""
 
 
+STOP_S = 60.0
+"""A runtime that has not stopped by then never will."""
+
+
+async def stopped(runtime: Runtime) -> None:
+    """Stops it. One that does not stop fails the test, and shows where each task of the loop is."""
+    try:
+        async with asyncio.timeout(STOP_S):
+            await runtime.stop()
+    except TimeoutError:
+        for task in asyncio.all_tasks():
+            task.print_stack()
+        raise
+
+
 @asynccontextmanager
 async def runtimes(
     count: int, hints: Hints | None = None, *, timing: PresenceTiming | None = None, **options: Any
@@ -47,7 +62,7 @@ async def runtimes(
                 mock.patch("invitations.deadlines.PERIOD_S", 3600.0),
             ):
                 await runtime.start()
-            stack.push_async_callback(runtime.stop)
+            stack.push_async_callback(stopped, runtime)
             started.append(runtime)
         yield started
 
