@@ -16,7 +16,7 @@ SAFE_ENV := DEBUG=false ROSTRUM_DATA=var/check HTTPS=true ALLOWED_HOSTS=rostrum.
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help run run-cluster test test-embedded test-cluster test-shapes test-js test-browser check format bench lock clean
+.PHONY: help run run-cluster test test-embedded test-cluster test-parts test-js test-browser check format bench lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -36,15 +36,16 @@ run-cluster: $(PYTHON_READY) ## Start PostgreSQL, Redis and two server processes
 
 # --- Testing
 
-test: check test-js test-shapes test-browser ## Run every check and test
+test: check test-js test-parts ## Run every check and test
 
-# Side by side: for much of their time both wait, for leases to end and processes to come back.
-test-shapes: $(PYTHON_READY) $(NODE_READY) ## test-embedded and test-cluster at once
-	@$(PY) -m scripts.system redis postgresql
-	@set -o pipefail; \
-	{ $(PYTEST) --shape=cluster --ignore=tests/e2e 2>&1 | sed -u 's/^/cluster:  /'; } & cluster=$$!; \
-	{ $(PYTEST) --shape=embedded --ignore=tests/e2e 2>&1 | sed -u 's/^/embedded: /'; }; embedded=$$?; \
-	wait $$cluster && exit $$embedded
+# Side by side: for much of their time they wait, for leases to end and processes to come back.
+test-parts: $(PYTHON_READY) $(NODE_READY) ## test-embedded, test-cluster and test-browser at once
+	@$(PY) -m scripts.system redis postgresql chromium
+	@$(PY) -m scripts.side_by_side \
+		"embedded=$(PYTEST) --shape=embedded --ignore=tests/e2e" \
+		"chaos=$(PYTEST) --shape=cluster tests/chaos tests/realtime" \
+		"cluster=$(PYTEST) --shape=cluster --ignore=tests/e2e --ignore=tests/chaos --ignore=tests/realtime" \
+		"browser=$(PYTEST) --shape=embedded tests/e2e"
 
 test-embedded: $(PYTHON_READY) $(NODE_READY) ## Tests on SQLite, with presence in memory
 	$(PYTEST) --shape=embedded --ignore=tests/e2e

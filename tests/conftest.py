@@ -2,7 +2,8 @@
 
 `--shape=embedded` (default; or the variable TEST_SHAPE) is SQLite and memory, `--shape=cluster` a PostgreSQL
 and a Redis of the session's own. The choice is made in environment variables before Django is set up, so
-server processes that a test starts with `os.environ` share the session's database.
+server processes that a test starts with `os.environ` share the session's database. Tests marked `shapeless` touch
+nothing of what differs and run on the embedded shape alone.
 
 The database is migrated once and never flushed. A test isolates itself by making its own project: every row
 belongs to one. There are no transactions around tests, since the engine's threads would not see into them.
@@ -68,6 +69,15 @@ def pytest_configure(config: pytest.Config) -> None:
         SECRET_KEY="a-key-of-nobodys-for-tests-0123456789-abcdefghijklmnopqrstuvwxyz",
     )
     django.setup()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Of a test that is the same on both shapes one run is enough."""
+    if config.getoption("shape") == "embedded":
+        return
+    chosen = [item for item in items if "shapeless" not in item.keywords]
+    config.hook.pytest_deselected(items=[item for item in items if "shapeless" in item.keywords])
+    items[:] = chosen
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

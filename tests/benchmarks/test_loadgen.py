@@ -17,6 +17,8 @@ from benchmarks.systems import SOCKETIO, clean_environment
 from scripts.services import free_port
 from tests.benchmarks.servers import answer, compact, load, refusal, serving
 
+pytestmark = pytest.mark.shapeless
+
 
 class Room:
     """One room that speaks just enough of docs/protocol.md: every message goes to every member, to its sender

@@ -4,9 +4,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 from websockets.asyncio.server import ServerConnection
 
 from tests.benchmarks.servers import Json, answer, compact, load, serving
+
+pytestmark = pytest.mark.shapeless
 
 PAIRS: dict[str, Any] = {"rooms": 4, "senders": 4, "mode": "ack", "check": True}
 

@@ -12,6 +12,8 @@ from benchmarks import client, tokens
 from projects.tokens import verify
 from tests.benchmarks.servers import Json, answer, compact, load, serving
 
+pytestmark = pytest.mark.shapeless
+
 VISITS: dict[str, Any] = {"mode": "visits", "rooms": 0, "members": 7, "visitors": 2, "rate": 20, "check": True}
 
 

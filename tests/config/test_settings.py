@@ -7,10 +7,13 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
 from django.conf import settings
 from django.db import connection
 
 from config.secret_key import kept_secret_key
+
+pytestmark = pytest.mark.shapeless
 
 SETTINGS = settings.BASE_DIR / "config" / "settings.py"
 

@@ -12,6 +12,8 @@ from projects.tokens import MAX_CHARS, InvalidToken, Token, TokenError, verify
 from projects.tokens.access_token_007 import MAX_BYTES
 from tests.support.tokens import APP_ID, CERTIFICATE, NOW_S, make_006, make_007, verified
 
+pytestmark = pytest.mark.shapeless
+
 many = settings(max_examples=1_000)
 
 

@@ -19,6 +19,8 @@ from tests.support.hostile import Hostile, hostile_frames
 from tests.support.raw_websocket import CLOSE, TEXT, RawWebSocket, client_frame
 from tests.support.servers import SERVERS, resident_bytes, until
 
+pytestmark = pytest.mark.shapeless
+
 FRAMES: Final = {"uvicorn": 10_000, "stock uvicorn": 2_000, "daphne": 2_000}
 ATTACKERS: Final = 10
 CLEAN: Final = {1000, 1002, 1003, 1007, 1009, 4007}

@@ -20,6 +20,8 @@ from tests.support.cluster import ServerProcess
 from tests.support.raw_websocket import RawWebSocket
 from tests.support.servers import SERVERS, open_sockets, resident_bytes, until
 
+pytestmark = pytest.mark.shapeless
+
 STALLED: Final = 20
 MESSAGES: Final = 150
 TEXT: Final = "x" * 32_000

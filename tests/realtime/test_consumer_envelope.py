@@ -18,6 +18,8 @@ from realtime.registry import METHODS, Method
 from tests.support.client import CallFailed, Client, InProcess
 from tests.support.runtimes import runtimes
 
+pytestmark = pytest.mark.shapeless
+
 PING = {"jsonrpc": "2.0", "method": "session.ping"}
 
 

@@ -22,6 +22,8 @@ from realtime.errors import (
 from realtime.registry import EVENTS, METHODS, Method
 from tests.support.client import CallFailed, Client, Json
 
+pytestmark = pytest.mark.shapeless
+
 FREE: Final = {
     "session.login": "two in a second for each uid, counted in the presence store",
     "session.ping": "a heartbeat",

@@ -7,6 +7,8 @@ import pytest
 from realtime.server import headers as headers_module
 from realtime.server.buffers import MAX_QUEUED, MAX_QUEUED_BYTES, MessageQueue, WriteGate
 
+pytestmark = pytest.mark.shapeless
+
 
 def free(gate: WriteGate) -> bool:
     return gate.free

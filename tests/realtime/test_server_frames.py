@@ -15,6 +15,8 @@ from realtime.server.protocol import FRAME_EXTENSION, FramePassingProtocol
 from tests.support.asgi import Receive, Send, serving
 from tests.support.raw_websocket import TEXT, RawWebSocket, server_frame
 
+pytestmark = pytest.mark.shapeless
+
 Run = Callable[[Coroutine[Any, Any, None]], None]
 BIG = "x" * 32_000
 

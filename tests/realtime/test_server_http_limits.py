@@ -15,6 +15,8 @@ from tests.support.raw_websocket import HANDSHAKE, RawWebSocket
 from tests.support.server_process import ServerProcess, server_process
 from tests.support.servers import unnamed_file_bytes
 
+pytestmark = pytest.mark.shapeless
+
 GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: localhost\r\n"
 

@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,6 +21,8 @@ from tests.support.raw_websocket import (
     RawWebSocket,
     client_frame,
 )
+
+pytestmark = pytest.mark.shapeless
 
 
 def message(number: int) -> bytes:

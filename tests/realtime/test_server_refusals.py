@@ -11,6 +11,8 @@ from realtime.server import MAX_MESSAGE_BYTES
 from tests.support.raw_websocket import CONTINUED, TEXT, RawWebSocket, client_frame
 from tests.support.server_process import ServerProcess, server_process
 
+pytestmark = pytest.mark.shapeless
+
 TOO_BIG = 257 * 1024
 
 

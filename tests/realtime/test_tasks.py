@@ -10,6 +10,8 @@ import pytest
 
 from realtime import tasks
 
+pytestmark = pytest.mark.shapeless
+
 
 async def for_ever(asked: list[str], deaf_times: int = 0) -> None:
     """Loses so many cancellations, as a library's time-out may that is over at the same moment."""

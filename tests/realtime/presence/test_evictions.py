@@ -5,6 +5,8 @@ import pytest
 from realtime.presence import Evicted, Eviction, EvictionReason, PresenceUnavailable
 from tests.realtime.presence.harness import Harness, log_in, record, seen
 
+pytestmark = pytest.mark.shapeless
+
 
 @pytest.mark.parametrize("reason", ["kicked", "banned"])
 async def test_an_evicted_session_is_gone_and_its_node_is_told(presence: Harness, reason: EvictionReason) -> None:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, ClassVar, TypeVar, cast
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
@@ -12,6 +13,8 @@ from realtime.presence import Evicted, LoginOutcome, PresenceStore, PresenceUnav
 from tests.realtime.presence.harness import TIMING, Harness, MemoryHarness, RedisHarness
 from tests.realtime.presence.model import Model, ModelLease
 from tests.support.services import PrivateRedis
+
+pytestmark = pytest.mark.shapeless
 
 T = TypeVar("T")
 

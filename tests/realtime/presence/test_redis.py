@@ -24,6 +24,8 @@ from realtime.presence.calls import MAX_CONNECTIONS
 from tests.realtime.presence.harness import log_in, record, seen
 from tests.support.services import PrivateRedis
 
+pytestmark = pytest.mark.shapeless
+
 # Nothing here asserts that something is quick, only that it is not too early.
 FAST = PresenceTiming(
     lease_renew_ms=100, lease_lost_ms=1_000, unreachable_ms=240, removal_ms=1_200, slack_ms=10, grace_ms=1_200

@@ -7,6 +7,8 @@ import pytest
 from realtime.presence import Eviction, PresenceStore, Removed
 from tests.realtime.presence.harness import Harness, log_in, seen
 
+pytestmark = pytest.mark.shapeless
+
 REAP_EVERY_MS = 500
 
 

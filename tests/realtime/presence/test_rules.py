@@ -7,6 +7,8 @@ import pytest
 from realtime.presence import Eviction, PresenceStore, PresenceUnavailable, Removed, Renewal
 from tests.realtime.presence.harness import START_MS, Harness, log_in, record, seen
 
+pytestmark = pytest.mark.shapeless
+
 Write = Callable[[PresenceStore, int], Awaitable[object]]
 
 WRITES: dict[str, Write] = {

@@ -5,6 +5,8 @@ import pytest
 from realtime.presence import Eviction, LoginOutcome, PresenceUnavailable, Previous, Removed
 from tests.realtime.presence.harness import START_MS, Harness, log_in, seen
 
+pytestmark = pytest.mark.shapeless
+
 ODD_NAMES = ["a b", " x", "{1}:user:ann", "1:2:superseded:x", "nul#", "tab\tnew\nline", "no\u00a0break", "%d"]
 
 
