@@ -11,7 +11,7 @@ from django.core.exceptions import SuspiciousOperation
 from django.core.exceptions import ValidationError as ModelError
 from django.http import Http404, HttpRequest, HttpResponse
 from ninja import NinjaAPI, Router, Swagger
-from ninja.errors import AuthenticationError, HttpError, Throttled, ValidationError
+from ninja.errors import AuthenticationError, HttpError, ValidationError
 from ninja.parser import Parser
 from ninja.renderers import BaseRenderer
 
@@ -86,8 +86,6 @@ def _known(request: HttpRequest, error: Exception) -> RpcError:
     match error:
         case RpcError():
             return error
-        case Throttled():
-            return RpcError(errors.TOO_OFTEN, retry_after_ms=round((error.wait or 0) * 1000))
         case AuthenticationError():
             return RpcError(errors.INVALID_TOKEN, "A credential or token of this project is needed.")
         case ValidationError():
