@@ -49,7 +49,7 @@ async def _send(
         offline=offline,
         historical=historical,
         wait=wait,
-        may_be_second=message_id in (request.headers.get("Idempotency-Key"), request.headers.get("X-Request-Id")),
+        may_be_second="Idempotency-Key" in request.headers,
     )
     return message_id, outcome
 
