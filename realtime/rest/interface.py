@@ -4,7 +4,7 @@ import logging
 import secrets
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import msgspec
 from django.core.exceptions import SuspiciousOperation
@@ -19,6 +19,7 @@ from realtime import errors
 from realtime.errors import RpcError
 from realtime.rest.callers import CustomerCredential, UserToken
 from realtime.rest.errors import Shape
+from realtime.rest.requests import RestRequest
 from realtime.rest.throttle import ProjectRate
 
 logger = logging.getLogger(__name__)
@@ -31,7 +32,7 @@ class StrictParser(Parser):
     """JSON only, without what Python's own reader lets pass: NaN, half characters."""
 
     def parse_body(self, request: HttpRequest) -> Any:
-        return _decode(request.body)
+        return _decode(cast(RestRequest, request).take_body())
 
 
 class Renderer(BaseRenderer):
