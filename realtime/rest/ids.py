@@ -11,16 +11,16 @@ from realtime.errors import INVALID_PARAMS, RpcError
 _MESSAGE_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 
 
-def message_id_of(request: HttpRequest, now_ms: int) -> str:
-    """The message id that the caller has named: as `Idempotency-Key`, and nowhere else, since proxies put ids of their
-    own into other headers. Else a time-ordered one (UUID version 7). Raises RpcError `invalid_params` for a key that
-    cannot be one."""
+def message_id_of(request: HttpRequest, now_ms: int) -> tuple[str, bool]:
+    """The message id, and whether the caller has named it: as `Idempotency-Key`, and nowhere else, since proxies put
+    ids of their own into other headers. Else a time-ordered one (UUID version 7). Raises RpcError `invalid_params` for
+    a key that cannot be one."""
     key = request.headers.get("Idempotency-Key")
     if not key:
-        return fresh_id(now_ms)
+        return fresh_id(now_ms), False
     if _MESSAGE_ID.fullmatch(key) is None:
         raise RpcError(INVALID_PARAMS, "Idempotency-Key: 1 to 64 letters, digits, '-' and '_'.")
-    return key
+    return key, True
 
 
 def fresh_id(now_ms: int) -> str:
