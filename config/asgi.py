@@ -15,10 +15,9 @@ from django.db.backends.base.base import BaseDatabaseWrapper  # noqa: E402
 from config.body import with_bounded_body  # noqa: E402
 from config.lifespan import lifespan  # noqa: E402
 from realtime.consumer import Gateway  # noqa: E402
-from realtime.rest.handler import RestApplication, is_rest  # noqa: E402
+from realtime.rest.handler import is_rest, rest  # noqa: E402
 
 gateway = Gateway.as_asgi()
-rest = RestApplication()
 
 
 async def http(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:

@@ -1,14 +1,25 @@
 """Messages of the past by time, as the vendor's history asks for them (docs/contract.md 10): those that were sent with
 the history flag."""
 
-from collections.abc import Collection
-from dataclasses import dataclass
-from typing import Literal
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from typing import Concatenate, Final, Literal, ParamSpec, TypeVar
 
 from django.db.models import Q, QuerySet
 
 from messaging.models import Entry, Stream
 from messaging.selectors import first_seq_since, from_ms, marked_for_history, to_ms
+from messaging.time_limit import time_limit
+from realtime.pressure import overloaded
+from realtime.runtime import Runtime
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+READ_S: Final = 2.0
+WAITING: Final = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +44,54 @@ class PastEntry:
     event: str
     ts: int
     body: str
+
+
+@dataclass(slots=True)
+class _Turns:
+    """Of a project: who reads has the lock, and is one of the readers."""
+
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    readers: int = 0
+
+
+class PastReads:
+    """A part of the runtime: reads of the past. They may take long, and all projects share the process's few readers,
+    so that of each project one runs at a time, and others wait for their turn."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._turns: defaultdict[int, _Turns] = defaultdict(_Turns)
+
+    async def start(self) -> None:
+        return
+
+    async def drain(self) -> None:
+        """Nothing here is to be finished."""
+
+    async def stop(self) -> None:
+        return
+
+    async def read(
+        self, function: Callable[Concatenate[Past, P], T], past: Past, /, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Runs a selector of the past. Raises RpcError `limit_exceeded` when it takes more than `READ_S`, `overloaded`
+        when `WAITING` others of the project wait already."""
+        turns = self._turns[past.project_id]
+        if turns.readers > WAITING:
+            raise overloaded()
+        turns.readers += 1
+        try:
+            async with turns.lock:
+                return await self._runtime.bridge.read(_bounded, function, past, *args, **kwargs)
+        finally:
+            turns.readers -= 1
+            if not turns.readers:
+                del self._turns[past.project_id]
+
+
+def _bounded(function: Callable[Concatenate[Past, P], T], past: Past, /, *args: P.args, **kwargs: P.kwargs) -> T:
+    with time_limit(READ_S):
+        return function(past, *args, **kwargs)
 
 
 def past_entries(past: Past, *, offset: int, limit: int, order: Literal["asc", "desc"]) -> list[PastEntry]:

@@ -17,6 +17,8 @@ from messaging.inbox import Receipt, set_lifetime, settle_receipts
 from messaging.journal import Append
 from messaging.models import EntryFlag, inbox_name
 from messaging.selectors import find_answer, has_arrived, stream_heads, withdrawn_among
+from peers.waits import Waits
+from projects.selectors import Tenant
 from realtime.errors import INVALID_PARAMS, RpcError
 from realtime.presence import PresenceState, PresenceUnavailable
 from realtime.protocol import encode
@@ -46,13 +48,14 @@ class Answer(NamedTuple):
 
 
 class PeerMessage(NamedTuple):
-    """A message on its way; `body` is the entry's, JSON text. `answer` is called once, on the loop; `sent` before it,
-    with when the server took the message (ms since 1970), as soon as it is committed and waits for its receiver.
+    """A message on its way; `body` is the entry's, JSON text. `answer` is called once, on the loop; `committed` before
+    it, with when the server took the message (ms since 1970), as soon as it is committed and waits for its receiver.
 
+    `waits`: somebody waits for the answer: the project's own server (`of_server`), or the sender.
     `may_be_second`: its sender has connected anew, and may have sent it already to a process that still has it in work.
     """
 
-    project_id: int
+    project: Tenant
     sender: str
     peer: str
     message_id: str
@@ -60,16 +63,19 @@ class PeerMessage(NamedTuple):
     flags: int
     began_s: float
     answer: Callable[[Answer | RpcError], None]
+    committed: Callable[[int], None]
+    waits: bool = True
+    of_server: bool = False
     may_be_second: bool = False
-    sent: Callable[[int], None] | None = None
 
     @property
     def key(self) -> StreamKey:
-        return (self.project_id, inbox_name(self.peer))
+        return (self.project.id, inbox_name(self.peer))
 
 
 class _Waiting(NamedTuple):
-    """A committed message that its receiver has not acknowledged yet. `repeated`: it may have been withdrawn before."""
+    """A committed message, without its body, that its receiver has not acknowledged yet. `repeated`: it may have been
+    withdrawn before."""
 
     message: PeerMessage
     stream_id: int
@@ -88,6 +94,7 @@ class PeerMessages:
         the order between two users is kept."""
         self._asker: asyncio.Task[None] | None = None
         self._waiting: dict[StreamKey, list[_Waiting]] = {}
+        self.waits = Waits()
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -105,8 +112,19 @@ class PeerMessages:
     # -- sending -----------------------------------------------------------------------------------------
 
     def send(self, message: PeerMessage) -> None:
-        """Messages of one sender to one peer keep their order."""
-        reachable = self._is_reachable_here(message.project_id, message.peer)
+        """Messages of one sender to one peer keep their order.
+
+        Answers `overloaded` when too many wait already, before anything is appended: the sender has the message still,
+        and sends it again. Were it stored and not waited for, its sender would never know whether it arrived.
+        """
+        if message.waits:
+            try:
+                end = self.waits.begin(message.project, None if message.of_server else message.sender)
+            except RpcError as error:
+                message.answer(error)
+                return
+            message = message._replace(answer=partial(_end, end, message.answer))
+        reachable = self._is_reachable_here(message.project.id, message.peer)
         if reachable is not None and self._asker is None:
             self._append(message, reachable=reachable)
             return
@@ -179,7 +197,7 @@ class PeerMessages:
         """Nobody is there and nothing is to be kept. Only a repeated message was stored, and has its first answer."""
         try:
             first = await self._runtime.bridge.read(
-                find_answer, message.project_id, inbox_name(message.peer), message.sender, message.message_id
+                find_answer, message.project.id, inbox_name(message.peer), message.sender, message.message_id
             )
             if first is None:
                 message.answer(Answer(False, self._runtime.clock_ms()))
@@ -194,9 +212,9 @@ class PeerMessages:
         if append.error is not None:
             message.answer(append.error)
             return
-        waiting = _Waiting(message, append.stream_id, append.seq, append.ts, append.duplicate)
-        if message.sent is not None and (append.duplicate or reachable):
-            message.sent(append.ts)
+        waiting = _Waiting(message._replace(body=""), append.stream_id, append.seq, append.ts, append.duplicate)
+        if append.duplicate or reachable:
+            message.committed(append.ts)
         if append.duplicate:
             self._runtime.hub.spawn(self._wait_again(waiting))
         elif reachable:
@@ -322,3 +340,8 @@ class PeerMessages:
             return
         for one, has in zip(waiting, arrived, strict=True):
             one.message.answer(Answer(has, one.ts))
+
+
+def _end(end: Callable[[], None], answer: Callable[[Answer | RpcError], None], outcome: Answer | RpcError) -> None:
+    end()
+    answer(outcome)

@@ -1,8 +1,10 @@
 """Peer messages of callers that are no sessions."""
 
 import asyncio
-from typing import NamedTuple
+from collections.abc import Callable, Coroutine
+from typing import Any, NamedTuple
 
+from messaging.api import Draft
 from messaging.models import EntryFlag
 from peers.delivery import WAIT_S, Answer, PeerMessage, PeerMessages
 from realtime.errors import EXPIRED, RpcError
@@ -10,59 +12,63 @@ from realtime.runtime import Runtime
 
 
 class Outcome(NamedTuple):
-    """`received`: None when nobody waited for it. `ts`: when the server took the message, ms since 1970."""
+    """Of the message with this id. `received`: None when nobody waited for it. `ts`: when the server took it, ms since
+    1970."""
 
+    message_id: str
     received: bool | None
     ts: int
 
 
-async def send_to_peer(
-    runtime: Runtime,
-    *,
-    project_id: int,
-    sender: str,
-    peer: str,
-    message_id: str,
-    message: str,
-    offline: bool,
-    historical: bool,
-    wait: bool,
-    may_be_second: bool,
-) -> Outcome:
-    """Sends a message (JSON text) as any user. With `wait` the answer comes when the peer's client has acknowledged it,
-    or is away; else when it is committed, or the peer is away. `may_be_second`: the caller has named the message id,
-    and may have sent it already to a process that still has it in work.
+def send_to_peer(
+    draft: Draft, peer: str, *, offline: bool, historical: bool, wait: bool
+) -> Coroutine[Any, Any, Outcome]:
+    """Sends a message; what comes of it is to be awaited. With `wait` that is known when the peer's client has
+    acknowledged it, or is away; else when it is committed, or the peer is away.
 
-    Raises RpcError `expired` when a peer who is there did not acknowledge in 9 s: without `offline` it will not be
-    delivered later. And what `peer.send` raises.
+    Who waits holds nothing of the message, and the request's slot only until the message is committed.
+
+    Raises, when awaited, RpcError `expired` when a peer who is there did not acknowledge in 9 s: without `offline` it
+    will not be delivered later. And what `peer.send` raises.
     """
+    caller, slot = draft.caller, draft.slot
+    runtime = caller.runtime
     answered: asyncio.Future[Answer | RpcError | int] = runtime.loop.create_future()
 
     def settle(outcome: Answer | RpcError | int) -> None:
         if not answered.done():
             answered.set_result(outcome)
 
+    committed: Callable[[int], None] = (lambda ts: slot.let_go()) if wait else settle
     marks = (',"offline":true' if offline else "") + (',"historical":true' if historical else "")
     began_s = runtime.loop.time()
     runtime.part(PeerMessages).send(
         PeerMessage(
-            project_id=project_id,
-            sender=sender,
+            project=caller.tenant,
+            sender=draft.sender,
             peer=peer,
-            message_id=message_id,
-            body=f'{{"message":{message}{marks}}}',
+            message_id=draft.message_id,
+            body=f'{{"message":{draft.text}{marks}}}',
             flags=(EntryFlag.OFFLINE if offline else 0) | (EntryFlag.HISTORICAL if historical else 0),
             began_s=began_s,
             answer=settle,
-            may_be_second=may_be_second,
-            sent=None if wait else settle,
+            committed=committed,
+            waits=wait,
+            of_server=caller.uid is None,
+            may_be_second=draft.is_named,
         )
     )
+    return _outcome(runtime, draft.message_id, answered, began_s)
+
+
+async def _outcome(
+    runtime: Runtime, message_id: str, answered: "asyncio.Future[Answer | RpcError | int]", began_s: float
+) -> Outcome:
     outcome = await answered
     if isinstance(outcome, RpcError):
         raise outcome
     if isinstance(outcome, int):
-        return Outcome(None, outcome)
+        return Outcome(message_id, None, outcome)
     if not outcome.received and runtime.loop.time() - began_s >= WAIT_S:
         raise RpcError(EXPIRED, "The peer did not acknowledge in time.")
-    return Outcome(outcome.received, outcome.ts)
+    return Outcome(message_id, outcome.received, outcome.ts)

@@ -64,6 +64,9 @@ class Sizes:
     history_page: Annotated[int, "entries in one answer of `room.history` or `peer.history`"] = 100
     offline_messages: Annotated[int, "messages kept for a user who is away"] = 200
     peers_messaged: Annotated[int, "receivers of one `peer.send_many`"] = 100
+    receipts_awaited: Annotated[
+        int, "peer messages that wait for a receipt at a process: the users', and apart from them the server's by REST"
+    ] = 6_000
     invitation_bytes: Annotated[int, "an invitation's content, or its response"] = 8 * 1024
     open_invitations: Annotated[int, "invitations that a caller has sent and that have not ended"] = 64
 
@@ -84,6 +87,7 @@ CEILINGS: Final = Sizes(
     history_page=1_000,
     offline_messages=10_000,
     peers_messaged=1_000,
+    receipts_awaited=60_000,
     invitation_bytes=16 * 1024,
     open_invitations=1_024,
 )

@@ -66,6 +66,15 @@ class Call:
         if self.deferred:
             self._done()
 
+    def let_go(self) -> None:
+        """What was asked is committed, and the answer waits for somebody else: the call holds none of the bytes any
+        more that it came with. It still counts as one of the connection's."""
+        if self.deferred:
+            self.connection.work_bytes -= self.size
+            self.runtime.pressure.end(self.size)
+            self.size = 0
+            self._resume()
+
     def abandon(self) -> None:
         """Its connection is gone before it was begun: it counts no more."""
         if self.deferred:
@@ -79,6 +88,9 @@ class Call:
         self.deferred = False
         self.connection.end_work(self.size)
         self.runtime.pressure.end(self.size)
+        self._resume()
+
+    def _resume(self) -> None:
         if self.connection.capacity is not None and self.runtime.pressure.allows(self.connection):
             self.connection.resume_reading()
 

@@ -3,10 +3,16 @@
 from typing import Final
 
 from realtime.connection import Connection
+from realtime.errors import OVERLOADED, RpcError
 
 CONNECTION_REQUESTS: Final = 64
 CONNECTION_BYTES: Final = 256 * 1024
 PROCESS_BYTES: Final = 64 * 1024 * 1024
+
+
+def overloaded() -> RpcError:
+    """For what is refused before it has done anything, and may be tried again soon."""
+    return RpcError(OVERLOADED, retry_after_ms=1_000)
 
 
 class Pressure:

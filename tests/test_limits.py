@@ -152,6 +152,26 @@ async def test_a_user_spends_what_a_session_has_and_nothing_of_the_project(make_
         assert (await api.v1("GET", "rooms")).status == 200
 
 
+async def test_a_user_with_a_session_here_spends_the_sessions_own_rates(make_api: Callable[..., Api]) -> None:
+    """The same ones by REST and on the socket: neither has them a second time."""
+    api = await sync_to_async(make_api)(limits={"rates": {"message": [2, 60_000], "session": [1, 60_000]}})
+    project = await sync_to_async(Project.objects.get)(app_id=api.app)
+    async with clocked_runtimes() as lifetime:
+        issued = await sync_to_async(issue_token)(project=project, uid="ann", now=from_ms(lifetime.runtime.clock_ms()))
+        user = Api(api.app, {"x-agora-token": issued.token, "x-agora-uid": "ann"})
+        ann = await lifetime.enter(api.app, "ann", "math")
+        message = {"channel_name": "math", "payload": "x"}
+        assert (await user.vendor("POST", "rtm/users/ann/channel_messages", message)).status == 200
+        await ann.send("math", "x", "m1")
+        with pytest.raises(CallFailed) as refused:
+            await ann.send("math", "x", "m2")
+        assert refused.value.name == "too_often"
+        spent = await user.vendor("POST", "rtm/users/ann/channel_messages", message)
+        assert (spent.status, spent.headers["retry-after"]) == (429, "30")
+        assert (await user.v1("GET", "rooms/math/attributes")).status == 200
+        assert (await user.v1("GET", "rooms/math/attributes")).status == 429
+
+
 @cache
 def sources_that_set_sizes() -> dict[str, str]:
     """The source of every test function that gives a project sizes of its own, by its name."""

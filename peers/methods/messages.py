@@ -86,7 +86,7 @@ def send(call: Call, params: SendParams) -> Deferred:
         else:
             call.reply(SendResult(outcome.received, outcome.ts))
 
-    _send(call, session, params, params.peer, answer)
+    _send(call, session, params, params.peer, answer, call.let_go)
     return DEFERRED
 
 
@@ -96,14 +96,19 @@ def _check_peer(peer: str) -> None:
 
 
 def _send(
-    call: Call, session: Session, params: MessageParams, peer: str, answer: Callable[[Answer | RpcError], None]
+    call: Call,
+    session: Session,
+    params: MessageParams,
+    peer: str,
+    answer: Callable[[Answer | RpcError], None],
+    committed: Callable[[], None],
 ) -> None:
     marks = ',"offline":true' if params.offline else ""
     if params.historical:
         marks += ',"historical":true'
     now_s = call.runtime.loop.time()
     message = PeerMessage(
-        project_id=session.project.id,
+        project=session.project,
         sender=session.uid,
         peer=peer,
         message_id=params.message_id,
@@ -111,6 +116,7 @@ def _send(
         flags=(EntryFlag.OFFLINE if params.offline else 0) | (EntryFlag.HISTORICAL if params.historical else 0),
         began_s=now_s,
         answer=answer,
+        committed=lambda ts: committed(),
         may_be_second=now_s - call.connection.connected_s < SECOND_S,
     )
     call.runtime.part(PeerMessages).send(message)
@@ -143,8 +149,15 @@ def send_many(call: Call, params: SendManyParams) -> Deferred:
     session.buckets.spend("message", call.runtime.loop.time(), len(peers) - 1)
     call.defer()
     result = SendManyResult({}, {})
+    in_work = set(peers)
+
+    def committed(peer: str) -> None:
+        in_work.discard(peer)
+        if not in_work:
+            call.let_go()
 
     def answer(peer: str, outcome: Answer | RpcError) -> None:
+        committed(peer)
         if isinstance(outcome, RpcError):
             result.failed[peer] = outcome.kind.name
         else:
@@ -153,7 +166,7 @@ def send_many(call: Call, params: SendManyParams) -> Deferred:
             call.reply(result)
 
     for peer in peers:
-        _send(call, session, params, peer, partial(answer, peer))
+        _send(call, session, params, peer, partial(answer, peer), partial(committed, peer))
     return DEFERRED
 
 

@@ -1,16 +1,17 @@
 """Who calls: a project's server with its credential, or a user with a token (docs/contract.md 10)."""
 
+from base64 import b64decode
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
 from django.http import HttpRequest
-from ninja.security import HttpBasicAuth
 from ninja.security.base import AuthBase
 
 from projects.selectors import Tenant
 from projects.tokens import ExpiredToken, InvalidToken
-from realtime import runtime as runtimes
 from realtime.errors import BANNED, INVALID_TOKEN, NOT_AUTHORIZED, TOKEN_EXPIRED, RpcError
+from realtime.rest.requests import RestRequest
 from realtime.rest.state import Rest
 from realtime.runtime import Runtime
 
@@ -44,29 +45,68 @@ class Caller:
 
 def caller_of(request: HttpRequest) -> Caller:
     """Who was let in."""
-    return cast(Caller, request.auth)  # type: ignore[attr-defined]
+    caller = cast(RestRequest, request).caller
+    assert caller is not None
+    return caller
 
 
-def _app_id(request: HttpRequest) -> str:
-    match = request.resolver_match
-    assert match is not None
-    return str(match.kwargs["app_id"])
+async def identify(runtime: Runtime, app_id: str, headers: Mapping[str, str]) -> Caller | None:
+    """Who calls, by the head of a request; None for nobody of the project. Raises RpcError `invalid_token`,
+    `token_expired`, `banned`, `unavailable`."""
+    tenant = await runtime.tenants.get(app_id)
+    if tenant is None:
+        return None
+    credential = _basic(headers.get("authorization", ""))
+    if credential is not None and await runtime.part(Rest).credentials.admits(tenant.id, *credential):
+        return Caller(runtime, tenant, None)
+    token = headers.get("x-agora-token")
+    return await _user(runtime, tenant, token, headers.get("x-agora-uid", "")) if token else None
 
 
-class CustomerCredential(HttpBasicAuth):
+def _basic(header: str) -> tuple[str, str] | None:
+    """The customer id and the secret."""
+    scheme, _, encoded = header.partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        customer_id, colon, secret = b64decode(encoded).decode().partition(":")
+    except ValueError:
+        return None
+    return (customer_id, secret) if colon else None
+
+
+async def _user(runtime: Runtime, tenant: Tenant, token: str, uid: str) -> Caller:
+    try:
+        tenant.verify_token(token, uid, runtime.clock_ms())
+    except InvalidToken as error:
+        raise RpcError(INVALID_TOKEN, str(error)) from None
+    except ExpiredToken:
+        raise RpcError(TOKEN_EXPIRED) from None
+    if await runtime.removals.ban_of(tenant, uid) is not None:
+        raise RpcError(BANNED, "The user is banned.")
+    return Caller(runtime, tenant, uid)
+
+
+class _LetIn(AuthBase):
+    """What the interface's documents say of a way to be let in. Whether somebody was is known by then."""
+
+    def __call__(self, request: HttpRequest) -> Caller | None:
+        """Raises what `identify` has raised."""
+        known = cast(RestRequest, request)
+        if known.refusal is not None:
+            raise known.refusal
+        return known.caller
+
+
+class CustomerCredential(_LetIn):
     """The customer id and secret of one of the project's credentials."""
 
+    openapi_type = "http"
+    openapi_scheme = "basic"
     openapi_description = "Customer id and secret, made by `manage.py create_credential` or in the admin."
 
-    async def authenticate(self, request: HttpRequest, username: str, password: str) -> Caller | None:
-        runtime = await runtimes.started()
-        tenant = await runtime.tenants.get(_app_id(request))
-        if tenant is None or not await runtime.part(Rest).credentials.admits(tenant.id, username, password):
-            return None
-        return Caller(runtime, tenant, None)
 
-
-class UserToken(AuthBase):
+class UserToken(_LetIn):
     """A token of docs/contract.md 9 in `x-agora-token`, its user in `x-agora-uid`. A valid one is asked for also while
     the project's certificate is off: what anybody may say in a room is not what anybody may do here."""
 
@@ -74,24 +114,3 @@ class UserToken(AuthBase):
     openapi_in = "header"
     openapi_name = "x-agora-token"
     openapi_description = "A user's token; the user's id goes into the header `x-agora-uid`."
-
-    def __call__(self, request: HttpRequest) -> Any:
-        token = request.headers.get("x-agora-token")
-        return self.authenticate(request, token) if token else None
-
-    async def authenticate(self, request: HttpRequest, token: str) -> Caller | None:
-        """Raises RpcError `invalid_token`, `token_expired`, `banned`."""
-        runtime = await runtimes.started()
-        uid = request.headers.get("x-agora-uid", "")
-        tenant = await runtime.tenants.get(_app_id(request))
-        if tenant is None:
-            return None
-        try:
-            tenant.verify_token(token, uid, runtime.clock_ms())
-        except InvalidToken as error:
-            raise RpcError(INVALID_TOKEN, str(error)) from None
-        except ExpiredToken:
-            raise RpcError(TOKEN_EXPIRED) from None
-        if await runtime.removals.ban_of(tenant, uid) is not None:
-            raise RpcError(BANNED, "The user is banned.")
-        return Caller(runtime, tenant, uid)

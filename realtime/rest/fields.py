@@ -17,13 +17,21 @@ _NAME_SCHEMA: Final = {
 _INTEGER: Final = re.compile(r"-?[0-9]{1,16}", re.ASCII)
 
 
-class Body(BaseModel):
+class _Body(BaseModel):
+    def take(self, name: str) -> Any:
+        """The value of a field, which is let go of: a body lives as long as its call."""
+        value = getattr(self, name)
+        delattr(self, name)
+        return value
+
+
+class Body(_Body):
     """A request's body: nothing is converted, and nothing unknown is passed over."""
 
     model_config = ConfigDict(strict=True, extra="forbid")
 
 
-class VendorBody(BaseModel):
+class VendorBody(_Body):
     """The same for the vendor's interface, whose callers may name what only the vendor knows."""
 
     model_config = ConfigDict(strict=True, extra="ignore")

@@ -1,35 +1,39 @@
 """REST requests on their way in and out: a small ASGI application beside Django's.
 
 Django's own handler takes a thread for every request, for as long as it lasts, as some of its middleware is not
-asynchronous; a call that waits for a receipt would hold one for seconds. Here a request is read up to its bound, its
-origin is checked, and the view runs on the loop. Cookies mean nothing, so there are no sessions and no CSRF.
+asynchronous; a call that waits for a receipt would hold one for seconds. Here a request's origin and its caller are
+checked by its head, its body is read up to its bound if somebody was let in, and the view runs on the loop. Cookies
+mean nothing, so there are no sessions and no CSRF.
 """
 
 import asyncio
-import io
 import re
 from collections.abc import Mapping
 from typing import Any, Final
 
 from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope
 from django.conf import settings
-from django.core.handlers.asgi import ASGIRequest
 from django.http import Http404, HttpResponse
 from django.urls import resolve
 
 from realtime import errors
 from realtime import runtime as runtimes
 from realtime.errors import RpcError
-from realtime.pressure import PROCESS_BYTES
+from realtime.pressure import overloaded
 from realtime.protocol import MAX_FRAME_BYTES
+from realtime.rest.callers import identify
 from realtime.rest.errors import V1, VENDOR, Shape
 from realtime.rest.interface import failure_response
+from realtime.rest.requests import RestRequest
+from realtime.rest.slots import Slot
+from realtime.rest.state import Rest
 from realtime.runtime import Runtime
+from realtime.server import REQUEST_S
 
 MAX_BODY_BYTES: Final = MAX_FRAME_BYTES
 """32 KiB of text may grow sixfold by escaping."""
-BODY_TIMEOUT_S: Final = 30.0
-MAX_IN_WORK: Final = 2_000
+BODY_TIMEOUT_S: Final = REQUEST_S - 1
+"""Before the time is up that any request has: this interface says so in its own shape."""
 PATHS: Final[Mapping[re.Pattern[str], Shape]] = {
     re.compile(r"/dev/v2/project/(?P<app_id>[^/]+)/"): VENDOR,
     re.compile(r"/api/v1/projects/(?P<app_id>[^/]+)/"): V1,
@@ -46,51 +50,52 @@ def is_rest(path: str) -> bool:
     return any(pattern.match(path) for pattern in PATHS)
 
 
-class RestApplication:
-    """For the paths of `PATHS`."""
+async def rest(scope: HTTPScope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+    """The application for the paths of `PATHS`."""
+    shape, app_id = _place(scope["path"])
+    headers = {str(name, "latin-1"): str(value, "latin-1") for name, value in scope["headers"]}
+    runtime = await runtimes.started()
+    origin = headers.get("origin")
+    try:
+        if origin is not None:
+            await _check_origin(runtime, app_id, origin)
+        if origin is not None and scope["method"] == "OPTIONS" and "access-control-request-method" in headers:
+            response = _preflight()
+        else:
+            response = _in_shape(shape, await _answer(runtime, app_id, scope, receive))
+    except RpcError as error:
+        response = failure_response(shape, error)
+    except _Gone:
+        return
+    _add_headers(response, origin)
+    await _send(response, send)
 
-    def __init__(self) -> None:
-        self._in_work = 0
 
-    async def __call__(self, scope: HTTPScope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
-        shape, app_id = _place(scope["path"])
-        headers = {str(name, "latin-1"): str(value, "latin-1") for name, value in scope["headers"]}
-        runtime = await runtimes.started()
-        origin = headers.get("origin")
+async def _answer(runtime: Runtime, app_id: str, scope: HTTPScope, receive: ASGIReceiveCallable) -> HttpResponse:
+    """The view's answer. Who is not let in gets it without a look at the body."""
+    if runtime.draining:
+        raise overloaded()
+    slot = runtime.part(Rest).slots.take(sum(len(name) + len(value) for name, value in scope["headers"]))
+    try:
+        request = RestRequest(scope, slot)
+        if settings.SECURE_SSL_REDIRECT and not request.is_secure():
+            raise RpcError(errors.NOT_AUTHORIZED, "Only by HTTPS.")
         try:
-            if origin is not None:
-                await _check_origin(runtime, app_id, origin)
-            if origin is not None and scope["method"] == "OPTIONS" and "access-control-request-method" in headers:
-                response = _preflight()
-            else:
-                body = await _read_body(headers, receive)
-                response = _in_shape(shape, await self._run(runtime, scope, body))
-        except RpcError as error:
-            response = failure_response(shape, error)
-        except _Gone:
-            return
-        _add_headers(response, origin)
-        await _send(response, send)
-
-    async def _run(self, runtime: Runtime, scope: HTTPScope, body: bytes) -> HttpResponse:
-        if runtime.draining or self._in_work >= MAX_IN_WORK or runtime.pressure.bytes >= PROCESS_BYTES:
-            raise RpcError(errors.OVERLOADED, retry_after_ms=1_000)
-        self._in_work += 1
-        runtime.pressure.begin(len(body))
+            match = resolve(request.path_info)
+        except Http404:
+            raise RpcError(errors.METHOD_NOT_FOUND) from None
+        request.resolver_match = match
         try:
-            request = ASGIRequest(scope, io.BytesIO(body))
-            if settings.SECURE_SSL_REDIRECT and not request.is_secure():
-                raise RpcError(errors.NOT_AUTHORIZED, "Only by HTTPS.")
-            try:
-                match = resolve(request.path_info)
-            except Http404:
-                raise RpcError(errors.METHOD_NOT_FOUND) from None
-            request.resolver_match = match
-            response: HttpResponse = await match.func(request, *match.args, **match.kwargs)
-            return response
-        finally:
-            self._in_work -= 1
-            runtime.pressure.end(len(body))
+            request.caller = await identify(runtime, app_id, request.headers)
+        except RpcError as refusal:
+            request.refusal = refusal
+        if request.caller is not None:
+            slot.let_in(request.caller.tenant.id)
+            request.content = await _read_body(request.headers, slot, receive)
+        response: HttpResponse = await match.func(request, *match.args, **match.kwargs)
+        return response
+    finally:
+        slot.give_back()
 
 
 def _place(path: str) -> tuple[Shape, str]:
@@ -126,11 +131,13 @@ def _preflight() -> HttpResponse:
     return response
 
 
-async def _read_body(headers: Mapping[str, str], receive: ASGIReceiveCallable) -> bytes:
-    """The whole body. Raises RpcError `size_overflow`: as soon as a header says so, or so much has come."""
-    announced = headers.get("content-length", "")
-    if announced.isdecimal() and len(announced) < 20 and int(announced) > MAX_BODY_BYTES:
-        raise RpcError(errors.SIZE_OVERFLOW, f"A body has at most {MAX_BODY_BYTES} bytes.")
+async def _read_body(headers: Mapping[str, str], slot: Slot, receive: ASGIReceiveCallable) -> bytes:
+    """The whole body. Raises RpcError `size_overflow` as soon as a header says so, or so much has come; `overloaded`
+    before the process holds more than it has room for."""
+    length = headers.get("content-length", "")
+    held = int(length) if length.isdecimal() and len(length) < 20 else 0
+    _check_size(held)
+    slot.hold(held)
     parts: list[bytes] = []
     size = 0
     try:
@@ -141,13 +148,20 @@ async def _read_body(headers: Mapping[str, str], receive: ASGIReceiveCallable) -
                     raise _Gone
                 part = message.get("body", b"")
                 size += len(part)
-                if size > MAX_BODY_BYTES:
-                    raise RpcError(errors.SIZE_OVERFLOW, f"A body has at most {MAX_BODY_BYTES} bytes.")
+                _check_size(size)
+                if size > held:
+                    slot.hold(size - held)
+                    held = size
                 parts.append(part)
                 if not message.get("more_body", False):
                     return b"".join(parts)
     except TimeoutError:
         raise RpcError(errors.EXPIRED, "The body did not come in time.") from None
+
+
+def _check_size(size: int) -> None:
+    if size > MAX_BODY_BYTES:
+        raise RpcError(errors.SIZE_OVERFLOW, f"A body has at most {MAX_BODY_BYTES} bytes.")
 
 
 def _add_headers(response: HttpResponse, origin: str | None) -> None:

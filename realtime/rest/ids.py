@@ -11,17 +11,16 @@ from realtime.errors import INVALID_PARAMS, RpcError
 _MESSAGE_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 
 
-def message_id_of(request: HttpRequest, now_ms: int) -> str:
-    """The message id that `Idempotency-Key` or, where it can be one, `X-Request-Id` names (proxies put all kinds of
-    things there); else a time-ordered one (UUID version 7). Raises RpcError `invalid_params` for a key that cannot be.
-    """
+def message_id_of(request: HttpRequest, now_ms: int) -> tuple[str, bool]:
+    """The message id, and whether the caller has named it: as `Idempotency-Key`, and nowhere else, since proxies put
+    ids of their own into other headers. Else a time-ordered one (UUID version 7). Raises RpcError `invalid_params` for
+    a key that cannot be one."""
     key = request.headers.get("Idempotency-Key")
-    if key:
-        if _MESSAGE_ID.fullmatch(key) is None:
-            raise RpcError(INVALID_PARAMS, "Idempotency-Key: 1 to 64 letters, digits, '-' and '_'.")
-        return key
-    named = request.headers.get("X-Request-Id", "")
-    return named if _MESSAGE_ID.fullmatch(named) else fresh_id(now_ms)
+    if not key:
+        return fresh_id(now_ms), False
+    if _MESSAGE_ID.fullmatch(key) is None:
+        raise RpcError(INVALID_PARAMS, "Idempotency-Key: 1 to 64 letters, digits, '-' and '_'.")
+    return key, True
 
 
 def fresh_id(now_ms: int) -> str:

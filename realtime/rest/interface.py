@@ -4,14 +4,14 @@ import logging
 import secrets
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import msgspec
 from django.core.exceptions import SuspiciousOperation
 from django.core.exceptions import ValidationError as ModelError
 from django.http import Http404, HttpRequest, HttpResponse
 from ninja import NinjaAPI, Router, Swagger
-from ninja.errors import AuthenticationError, HttpError, Throttled, ValidationError
+from ninja.errors import AuthenticationError, HttpError, ValidationError
 from ninja.parser import Parser
 from ninja.renderers import BaseRenderer
 
@@ -19,6 +19,7 @@ from realtime import errors
 from realtime.errors import RpcError
 from realtime.rest.callers import CustomerCredential, UserToken
 from realtime.rest.errors import Shape
+from realtime.rest.requests import RestRequest
 from realtime.rest.throttle import ProjectRate
 
 logger = logging.getLogger(__name__)
@@ -31,7 +32,7 @@ class StrictParser(Parser):
     """JSON only, without what Python's own reader lets pass: NaN, half characters."""
 
     def parse_body(self, request: HttpRequest) -> Any:
-        return _decode(request.body)
+        return _decode(cast(RestRequest, request).take_body())
 
 
 class Renderer(BaseRenderer):
@@ -86,8 +87,6 @@ def _known(request: HttpRequest, error: Exception) -> RpcError:
     match error:
         case RpcError():
             return error
-        case Throttled():
-            return RpcError(errors.TOO_OFTEN, retry_after_ms=round((error.wait or 0) * 1000))
         case AuthenticationError():
             return RpcError(errors.INVALID_TOKEN, "A credential or token of this project is needed.")
         case ValidationError():

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from projects.limits import Rate
 from projects.selectors import Tenant
-from realtime.rates import Bucket
+from realtime.rates import Bucket, too_often
 
 if TYPE_CHECKING:
     from realtime.runtime import Runtime
@@ -19,8 +19,8 @@ USER_RATES: Final[Mapping[str, str]] = {
     "rest_events": "session",
     "rest_calls": "session",
 }
-"""What a user with a token spends, of their own: what a session would. So no user spends what the project's server
-has."""
+"""What a user with a token spends, of their own: what a session would, and of the same bucket where this process has
+the session. So no user spends what the project's server has."""
 
 
 class CallBuckets:
@@ -30,17 +30,25 @@ class CallBuckets:
         self._runtime = runtime
         self._buckets: OrderedDict[tuple[int, str, str], tuple[Rate, Bucket]] = OrderedDict()
 
-    def spend(self, tenant: Tenant, uid: str | None, name: str) -> int:
-        """0, or in how many ms a call is free. `uid` None: the project's server."""
-        name = name if uid is None else USER_RATES[name]
-        rate = tenant.limits.rates[name]
+    def spend(self, tenant: Tenant, uid: str | None, name: str) -> None:
+        """Raises RpcError `too_often` with `retry_after_ms`. `uid` None: the project's server. What a user with a
+        session at this process spends is the session's."""
         now_s = self._runtime.loop.time()
-        key = (tenant.id, uid or "", name)
+        if uid is not None:
+            name = USER_RATES[name]
+            session = self._runtime.sessions.get(tenant.id, uid)
+            if session is not None:
+                session.buckets.spend(name, now_s)
+                return
+        bucket = self._bucket((tenant.id, uid or "", name), tenant.limits.rates[name], now_s)
+        if not bucket.spend(now_s):
+            raise too_often(bucket)
+
+    def _bucket(self, key: tuple[int, str, str], rate: Rate, now_s: float) -> Bucket:
         kept = self._buckets.get(key)
         if kept is None or kept[0] != rate:
             kept = self._buckets[key] = (rate, Bucket(rate, now_s))
             if len(self._buckets) > CAPACITY:
                 self._buckets.popitem(last=False)
         self._buckets.move_to_end(key)
-        bucket = kept[1]
-        return 0 if bucket.spend(now_s) else bucket.wait_ms()
+        return kept[1]

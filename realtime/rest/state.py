@@ -2,6 +2,7 @@ from typing import TYPE_CHECKING
 
 from realtime.rest.credentials import Credentials
 from realtime.rest.rates import CallBuckets
+from realtime.rest.slots import Slots
 
 if TYPE_CHECKING:
     from realtime.runtime import Runtime
@@ -13,6 +14,7 @@ class Rest:
     def __init__(self, runtime: "Runtime") -> None:
         self.credentials = Credentials(runtime)
         self.buckets = CallBuckets(runtime)
+        self.slots = Slots(runtime.pressure)
 
     async def start(self) -> None:
         return

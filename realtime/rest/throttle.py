@@ -10,13 +10,9 @@ class ProjectRate(BaseThrottle):
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self._wait_s = 0.0
 
     def allow_request(self, request: HttpRequest) -> bool:
+        """Raises RpcError `too_often`."""
         caller = caller_of(request)
-        self._wait_s = caller.runtime.part(Rest).buckets.spend(caller.tenant, caller.uid, self.name) / 1000
-        return not self._wait_s
-
-    def wait(self) -> float:
-        """Of the call that was refused just now: nothing runs between the two."""
-        return self._wait_s
+        caller.runtime.part(Rest).buckets.spend(caller.tenant, caller.uid, self.name)
+        return True

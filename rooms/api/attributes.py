@@ -108,7 +108,7 @@ async def _change(
         project_id=caller.tenant.id,
         room=room,
         uid=acting,
-        message_id=message_id_of(request, now_ms),
+        message_id=message_id_of(request, now_ms)[0],
         operation=operation,
         attributes=attributes,
         keys=keys,

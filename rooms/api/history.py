@@ -13,7 +13,7 @@ from ninja import Router
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from messaging.models import inbox_name
-from messaging.past import Past, PastEntry, count_past, past_entries
+from messaging.past import Past, PastEntry, PastReads, count_past, past_entries
 from messaging.selectors import to_ms
 from peers.delivery import SENT as PEER_SENT
 from realtime.errors import INVALID_PARAMS, METHOD_NOT_FOUND, NOT_AUTHORIZED, RpcError
@@ -177,7 +177,7 @@ async def found_history(request: HttpRequest, app_id: AppId, handle: Annotated[s
         raise RpcError(METHOD_NOT_FOUND, "No such query, or it is older than an hour.")
     query = HistoryQuery.model_validate(asked)
     past = await _past(caller, query.filter)
-    entries = await caller.runtime.bridge.read(
+    entries = await caller.runtime.part(PastReads).read(
         past_entries, past, offset=query.offset, limit=query.limit, order=query.order
     )
     return Found(request_id=fresh_id(caller.runtime.clock_ms()), messages=[_message(entry) for entry in entries])
@@ -216,5 +216,5 @@ async def count_history(
     caller = caller_of(request)
     asked = Filter(source=source, destination=destination, start_time=start_time, end_time=end_time)
     past = await _past(caller, asked)
-    count = await caller.runtime.bridge.read(count_past, past)
+    count = await caller.runtime.part(PastReads).read(count_past, past)
     return Counted(request_id=fresh_id(caller.runtime.clock_ms()), count=count)

@@ -1,26 +1,25 @@
 """Room messages: sent as any user, and read back."""
 
 import asyncio
+from functools import partial
 from typing import Any, Literal
 
 import msgspec
 from django.http import HttpRequest
-from ninja import Router
+from ninja import Query, Router
 from pydantic import BaseModel
 
+from messaging.api import Between, draft, read_page
 from messaging.engine import Messaging
 from messaging.journal import Append
-from messaging.messages import check_message
 from messaging.models import EntryFlag
 from messaging.selectors import history
 from realtime.protocol import encode
 from realtime.rest.callers import caller_of
 from realtime.rest.errors import V1_FAILURES, VENDOR_FAILURES, V1Failure, VendorFailure
-from realtime.rest.fields import Body, QueryLimit, QueryPlace, RoomId, UserId, VendorBody
-from realtime.rest.ids import message_id_of
+from realtime.rest.fields import Body, RoomId, UserId, VendorBody
 from realtime.rest.shapes import AppId, Message
 from realtime.rest.throttle import ProjectRate
-from realtime.streams import PAGE_BYTES
 from rooms.api.actors import require_for
 from rooms.methods.messages import SENT
 from rooms.models import stream_name
@@ -32,12 +31,9 @@ v1 = Router(tags=["rooms"])
 
 async def _send(request: HttpRequest, uid: str, room: str, message: dict[str, Any], *, historical: bool) -> Append:
     """The entry, committed."""
-    caller = caller_of(request)
-    caller.act_as(uid)
-    await require_for(caller, Action.SEND_BY_REST, room)
-    text = encode(message)
-    check_message(msgspec.Raw(text.encode()), caller.tenant.limits.sizes)
-    runtime = caller.runtime
+    ready = draft(request, uid, message)
+    await require_for(ready.caller, Action.SEND_BY_REST, room)
+    runtime = ready.caller.runtime
     messaging = runtime.part(Messaging)
     committed: asyncio.Future[None] = runtime.loop.create_future()
 
@@ -46,12 +42,12 @@ async def _send(request: HttpRequest, uid: str, room: str, message: dict[str, An
             committed.set_result(None)
 
     append = Append(
-        key=(caller.tenant.id, stream_name(room)),
+        key=(ready.caller.tenant.id, stream_name(room)),
         event=SENT,
         sender=uid,
         json_sender=encode(uid),
-        message_id=message_id_of(request, runtime.clock_ms()),
-        body=text,
+        message_id=ready.message_id,
+        body=ready.text,
         expires_s=messaging.expiry(),
         flags=EntryFlag.HISTORICAL if historical else 0,
         done=done,
@@ -140,29 +136,11 @@ class RoomHistory(BaseModel):
 
 
 @v1.get("/projects/{app_id}/rooms/{room}/messages", response={200: RoomHistory, V1_FAILURES: V1Failure})
-async def list_room_messages(
-    request: HttpRequest,
-    app_id: AppId,
-    room: RoomId,
-    before: QueryPlace | None = None,
-    after: QueryPlace | None = None,
-    limit: QueryLimit = 50,
-    order: Literal["asc", "desc"] = "desc",
-) -> RoomHistory:
+async def list_room_messages(request: HttpRequest, app_id: AppId, room: RoomId, page: Query[Between]) -> RoomHistory:
     """The messages of a room between two seqs, both exclusive. A user must be in it."""
     caller = caller_of(request)
     await require_for(caller, Action.READ_HISTORY, room)
-    found, more = await caller.runtime.bridge.read(
-        history,
-        caller.tenant.id,
-        stream_name(room),
-        events=(SENT,),
-        before=before,
-        after=after,
-        limit=min(limit, caller.tenant.limits.sizes.history_page),
-        max_bytes=PAGE_BYTES,
-        order=order,
-    )
+    found, more = await read_page(caller, partial(history, events=(SENT,)), stream_name(room), page=page)
     return RoomHistory(
         messages=[
             PastRoomMessage(

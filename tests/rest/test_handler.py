@@ -7,7 +7,7 @@ import pytest
 from asgiref.testing import ApplicationCommunicator
 
 from config.asgi import application
-from realtime.rest import handler
+from realtime.rest import handler, slots
 from realtime.runtime import Runtime
 from tests.support.rest import Api
 
@@ -50,7 +50,7 @@ async def test_a_caller_that_goes_amid_its_body(api: Api, runtime: Runtime) -> N
 async def test_more_than_the_process_takes_at_once(
     api: Api, runtime: Runtime, monkeypatch: pytest.MonkeyPatch, name: str, value: int
 ) -> None:
-    monkeypatch.setattr(handler, name, value)
+    monkeypatch.setattr(slots, name, value)
     answer = await api.v1("POST", "rooms/math/messages", TEXT)
     assert (answer.status, answer.json["error"]["code"], answer.headers["retry-after"]) == (503, "overloaded", "1")
     monkeypatch.undo()

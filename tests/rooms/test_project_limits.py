@@ -95,8 +95,8 @@ REFUSED: dict[str, tuple[Try, str]] = {
 }
 CUT = {"listed_members", "history_page", "offline_messages"}
 """What is over these is not refused: the answer holds that many."""
-ELSEWHERE = {"open_invitations"}
-"""With a test of its own below."""
+ELSEWHERE = {"open_invitations", "receipts_awaited"}
+"""With a test of its own below, or in tests/rest/test_waiting_for_receipts.py."""
 
 
 def test_every_size_is_tried_here() -> None:
