@@ -9,7 +9,7 @@ from typing import Final, Literal
 
 from django.db.models import Q, QuerySet
 
-from messaging.models import HISTORICAL_FLAGS, Entry, EntryFlag, Stream, inbox_name
+from messaging.models import HISTORICAL_FLAGS, KEPT_FLAGS, Entry, EntryFlag, Stream, inbox_name
 from realtime.frames import utf8_size
 from realtime.streams import StoredEntry, StreamHead, StreamKey
 
@@ -202,10 +202,18 @@ class PastMessage:
 
 
 def marked_for_history() -> QuerySet[Entry]:
-    """The entries that were sent with the history flag. The flags are literals: SQLite takes a partial index only when
-    it sees the index's condition."""
-    kept = f'"messaging_entry"."flags" IN ({", ".join(map(str, HISTORICAL_FLAGS))})'
-    return Entry.objects.extra(where=[kept])
+    """The entries that were sent with the history flag."""
+    return _with_flags(HISTORICAL_FLAGS)
+
+
+def kept_for_later(stream_id: int) -> QuerySet[Entry]:
+    """The entries of an inbox with the offline flag that are not withdrawn, acknowledged or not."""
+    return _with_flags(KEPT_FLAGS).filter(stream_id=stream_id)
+
+
+def _with_flags(values: Sequence[int]) -> QuerySet[Entry]:
+    """By literals: SQLite takes a partial index only when it sees the index's condition."""
+    return Entry.objects.extra(where=[f'"messaging_entry"."flags" IN ({", ".join(map(str, values))})'])
 
 
 def peer_history(

@@ -26,10 +26,13 @@ class DatabaseStreamStore:
         return await self._bridge.read(selectors.first_seq_since, stream_id, after, since_ms)
 
     async def open_inbox(self, stream_id: int, generation: int, limit: int) -> int | None:
-        return await self._bridge.write(
-            open_inbox,
-            stream_id=stream_id,
-            generation=generation,
-            limit=limit,
-            now=selectors.from_ms(self._clock_ms()),
-        )
+        while True:
+            opened = await self._bridge.write(
+                open_inbox,
+                stream_id=stream_id,
+                generation=generation,
+                limit=limit,
+                now=selectors.from_ms(self._clock_ms()),
+            )
+            if opened is None or opened.is_sifted:
+                return opened.after if opened is not None else None

@@ -8,15 +8,16 @@ a user who is away.
 import asyncio
 import logging
 from collections.abc import Callable, Collection, Sequence
-from datetime import timedelta
 from functools import partial
 from typing import Final, NamedTuple
 
 from messaging.engine import Messaging
-from messaging.inbox import Receipt, set_lifetime, settle_receipts
+from messaging.inbox import Receipt, settle_receipts
 from messaging.journal import Append
 from messaging.models import EntryFlag, inbox_name
 from messaging.selectors import find_answer, has_arrived, stream_heads, withdrawn_among
+from messaging.sifting import set_lifetime
+from peers.overflow import ANSWERED, Overflow
 from realtime.errors import INVALID_PARAMS, RpcError
 from realtime.presence import PresenceState, PresenceUnavailable
 from realtime.protocol import encode
@@ -34,8 +35,7 @@ BATCH: Final = 200
 """Messages that are settled in one transaction."""
 SECOND_S: Final = 20.0
 """So long after connecting, a login included, clients send again what was not answered before."""
-set_lifetime(SENT, timedelta(seconds=15))
-"""Of a message without the offline flag: its sender has been answered by then, whatever clocks say."""
+set_lifetime(SENT, ANSWERED)
 
 
 class Answer(NamedTuple):
@@ -88,6 +88,7 @@ class PeerMessages:
         the order between two users is kept."""
         self._asker: asyncio.Task[None] | None = None
         self._waiting: dict[StreamKey, list[_Waiting]] = {}
+        self._overflow = Overflow(runtime)
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -194,6 +195,7 @@ class PeerMessages:
         if append.error is not None:
             message.answer(append.error)
             return
+        self._overflow.appended(append, reachable=reachable)
         waiting = _Waiting(message, append.stream_id, append.seq, append.ts, append.duplicate)
         if message.sent is not None and (append.duplicate or reachable):
             message.sent(append.ts)

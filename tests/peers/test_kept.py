@@ -3,7 +3,10 @@
 from collections.abc import Callable
 
 import pytest
+from asgiref.sync import sync_to_async
 
+from messaging.models import Stream
+from messaging.selectors import kept_for_later
 from projects.models import Project
 from tests.peers.post import KEPT, Post, answered, texts_in
 
@@ -113,3 +116,50 @@ async def test_a_message_for_the_history_alone_is_not_delivered_to_who_was_away(
     ann = await post.ann()
     assert await ann.send_to("bob", "for the record", "m1", historical=True) is False
     assert texts_in(await post.bob_again()) == []
+
+
+# -- more than are kept --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def without_rates(make_project: Callable[..., Project]) -> str:
+    """The App ID of a project where one may send as much as one likes."""
+    return make_project(limits={"rates": {"message": [1_000_000, 1_000]}}).app_id
+
+
+async def test_rule_peers_what_is_pushed_out_is_withdrawn_while_its_user_is_away(
+    post: Post, without_rates: str
+) -> None:
+    """So that his login finds little to do, whatever was sent to him."""
+    post.app = without_rates
+    ann = await post.ann()
+    answers = [await ann.start_send_to("bob", str(number), f"m{number}", **KEPT) for number in range(1_050)]
+    assert [await answered(answer) for answer in answers] == [False] * 1_050
+    await post.committed()
+    unread = await sync_to_async(unread_of)(post.app, "bob")
+    assert unread == list(range(1_051 - len(unread), 1_051))
+    assert 200 <= len(unread) <= 250, "the newest 200 when the 1,000th came, and what has come since"
+    login = await post.bob_again()
+    assert texts_in(login) == [str(number) for number in range(850, 1_050)]
+    assert all(entry["body"]["offline"] for entry in login["inbox"]["entries"])
+
+
+async def test_rule_peers_who_is_there_and_slow_to_acknowledge_loses_nothing(post: Post) -> None:
+    bob = await post.bob(reads_inbox=False)
+    senders = [await post.lifetime.enter(post.app, f"u{number}") for number in range(9)]
+    answers = [
+        await sender.start_send_to("bob", "hello", f"m{number}", **KEPT) for sender in senders for number in range(50)
+    ]
+    for _ in answers:
+        pushed = await bob.expect("peer.sent")
+    await post.committed()
+    await bob.notify("inbox.ack", seq=pushed["seq"])
+    await bob.call("session.ping")
+    await post.seen()
+    assert [await answered(answer) for answer in answers] == [True] * 450
+
+
+def unread_of(app: str, uid: str) -> list[int]:
+    """The seqs of what a user has still to be given."""
+    stream = Stream.objects.get(project__app_id=app, name=f"inbox:{uid}")
+    return list(kept_for_later(stream.pk).filter(seq__gt=stream.acked).order_by("seq").values_list("seq", flat=True))
