@@ -4,13 +4,14 @@ import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from functools import partial
 from typing import Final, Protocol
 
 from django.conf import settings
 
 from activity.http import PostFailed, post
+from activity.lookups import Lookups
 from activity.selectors import due_webhooks
 from activity.services.deliveries import Claimed, Outcome, claim_deliveries, finish_attempts
 from activity.signature import sign
@@ -26,12 +27,11 @@ WIDTH: Final = 4
 LANES: Final = 64
 FAILING_LANES: Final = 16
 """Of those: for webhooks whose receiver failed last time."""
-LOOKUP_THREADS: Final = 8
 
 
 class Post(Protocol):
-    def __call__(self, url: str, headers: dict[str, str], body: bytes) -> Awaitable[int]:
-        """The answer's status; raises PostFailed."""
+    def __call__(self, url: str, headers: dict[str, str], body: bytes, *, is_failing: bool) -> Awaitable[int]:
+        """The answer's status; raises PostFailed. `is_failing`: the receiver failed last time."""
 
 
 class Sender:
@@ -43,6 +43,7 @@ class Sender:
         runtime: Runtime,
         *,
         post: Post | None = None,
+        lookups: Lookups | None = None,
         jitter: Callable[[], float] = lambda: random.uniform(-1, 1),
     ) -> None:
         self._runtime = runtime
@@ -50,7 +51,7 @@ class Sender:
         self._jitter = jitter
         self._lanes: dict[int, asyncio.Task[None]] = {}
         self._failing: set[int] = set()
-        self._lookups = ThreadPoolExecutor(LOOKUP_THREADS, "webhook-lookup")
+        self._lookups = lookups if lookups is not None else Lookups()
         self._task: asyncio.Task[None] | None = None
         self._draining = False
 
@@ -68,7 +69,7 @@ class Sender:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        self._lookups.shutdown(wait=False, cancel_futures=True)
+        self._lookups.stop()
 
     async def _run(self) -> None:
         while True:
@@ -102,13 +103,14 @@ class Sender:
         """Sends what is due for a webhook, in the order it was queued as far as that goes."""
         try:
             while not self._draining:
-                width = 1 if webhook_id in self._failing else WIDTH
+                is_failing = webhook_id in self._failing
+                width = 1 if is_failing else WIDTH
                 claimed = await self._runtime.bridge.write(
                     claim_deliveries, webhook_id=webhook_id, limit=width, now=self._now()
                 )
                 if not claimed:
                     return
-                outcomes = await asyncio.gather(*(self._attempt(delivery) for delivery in claimed))
+                outcomes = await asyncio.gather(*(self._attempt(delivery, is_failing) for delivery in claimed))
                 if any(outcome.error for outcome in outcomes):
                     self._failing.add(webhook_id)
                 else:
@@ -123,7 +125,9 @@ class Sender:
         finally:
             del self._lanes[webhook_id]
 
-    async def _attempt(self, delivery: Claimed) -> Outcome:
+    async def _attempt(self, delivery: Claimed, is_failing: bool) -> Outcome:
+        """`is_failing`: the receiver failed last time, in this process; a delivery that comes again tells as well."""
+        is_failing = is_failing or delivery.attempt > 1
         body = delivery.payload.encode()
         timestamp = self._runtime.clock_ms() // 1000
         headers = {
@@ -133,14 +137,15 @@ class Sender:
             "X-Rostrum-Signature": sign(delivery.secret, timestamp, body),
         }
         try:
-            status = await self._post(delivery.url, headers, body)
+            status = await self._post(delivery.url, headers, body, is_failing=is_failing)
         except PostFailed as failure:
             return Outcome(delivery.id, delivery.attempt, None, str(failure))
         error = "" if 200 <= status < 300 else f"answered {status}"
         return Outcome(delivery.id, delivery.attempt, status, error)
 
-    async def _post_by_http(self, url: str, headers: dict[str, str], body: bytes) -> int:
-        return await post(url, headers, body, allow_private=settings.WEBHOOK_ALLOW_PRIVATE, executor=self._lookups)
+    async def _post_by_http(self, url: str, headers: dict[str, str], body: bytes, *, is_failing: bool) -> int:
+        lookup = partial(self._lookups.find, is_failing=is_failing)
+        return await post(url, headers, body, allow_private=settings.WEBHOOK_ALLOW_PRIVATE, lookup=lookup)
 
     def _now(self) -> datetime:
         return from_ms(self._runtime.clock_ms())
