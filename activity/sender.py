@@ -1,9 +1,8 @@
 """Sends what waits in the queues of webhooks, each webhook in a lane of its own."""
 
 import asyncio
-import logging
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Final, Protocol
@@ -16,10 +15,8 @@ from activity.selectors import due_webhooks
 from activity.services.deliveries import Claimed, Outcome, claim_deliveries, finish_attempts
 from activity.signature import sign
 from messaging.selectors import from_ms
-from realtime.errors import RpcError
+from realtime.parts import RecurringPart, Round, attempt
 from realtime.runtime import Runtime
-
-logger = logging.getLogger(__name__)
 
 LOOK_S: Final = 0.5
 WIDTH: Final = 4
@@ -34,7 +31,7 @@ class Post(Protocol):
         """The answer's status; raises PostFailed. `is_failing`: the receiver failed last time."""
 
 
-class Sender:
+class Sender(RecurringPart):
     """A part of the runtime. Any number of processes may send: a delivery is claimed before it is sent, in the
     database and for a time, so that it goes out once in the usual case, and again if its sender died."""
 
@@ -46,17 +43,16 @@ class Sender:
         lookups: Lookups | None = None,
         jitter: Callable[[], float] = lambda: random.uniform(-1, 1),
     ) -> None:
-        self._runtime = runtime
+        super().__init__(runtime)
         self._post = post or self._post_by_http
         self._jitter = jitter
         self._lanes: dict[int, asyncio.Task[None]] = {}
         self._failing: set[int] = set()
         self._lookups = lookups if lookups is not None else Lookups()
-        self._task: asyncio.Task[None] | None = None
         self._draining = False
 
-    async def start(self) -> None:
-        self._task = self._runtime.loop.create_task(self._run(), name="webhook-sender")
+    def rounds(self) -> Sequence[Round]:
+        return (Round("sending to webhooks", LOOK_S, self.look),)
 
     async def drain(self) -> None:
         """What is on its way comes to its end, and nothing more is begun."""
@@ -65,21 +61,11 @@ class Sender:
 
     async def stop(self) -> None:
         self._draining = True
-        tasks = [*self._lanes.values(), *([self._task] if self._task is not None else [])]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await super().stop()
+        for lane in self._lanes.values():
+            lane.cancel()
+        await self.idle()
         self._lookups.stop()
-
-    async def _run(self) -> None:
-        while True:
-            await asyncio.sleep(LOOK_S)
-            try:
-                await self.look()
-            except RpcError:
-                logger.warning("webhooks are sent later: storage out of reach")
-            except Exception:
-                logger.exception("webhooks could not be looked at")
 
     async def look(self) -> None:
         """Begins to send for every webhook that has something due and nobody here at it."""
@@ -100,32 +86,29 @@ class Sender:
         return webhook_id not in self._failing or len(self._failing.intersection(self._lanes)) < FAILING_LANES
 
     async def _serve(self, webhook_id: int) -> None:
-        """Sends what is due for a webhook, in the order it was queued as far as that goes."""
         try:
-            while not self._draining:
-                is_failing = webhook_id in self._failing
-                width = 1 if is_failing else WIDTH
-                claimed = await self._runtime.bridge.write(
-                    claim_deliveries, webhook_id=webhook_id, limit=width, now=self._now()
-                )
-                if not claimed:
-                    return
-                outcomes = await asyncio.gather(*(self._attempt(delivery, is_failing) for delivery in claimed))
-                if any(outcome.error for outcome in outcomes):
-                    self._failing.add(webhook_id)
-                else:
-                    self._failing.discard(webhook_id)
-                await self._runtime.bridge.write(
-                    finish_attempts, outcomes=outcomes, jitter=self._jitter(), now=self._now()
-                )
-        except RpcError:
-            logger.warning("webhook %d is put off: storage out of reach", webhook_id)
-        except Exception:
-            logger.exception("webhook %d could not be served", webhook_id)
+            await attempt(f"webhook {webhook_id}", partial(self._send_due, webhook_id))
         finally:
             del self._lanes[webhook_id]
 
-    async def _attempt(self, delivery: Claimed, is_failing: bool) -> Outcome:
+    async def _send_due(self, webhook_id: int) -> None:
+        """Sends what is due for a webhook, in the order it was queued as far as that goes."""
+        while not self._draining:
+            is_failing = webhook_id in self._failing
+            width = 1 if is_failing else WIDTH
+            claimed = await self._runtime.bridge.write(
+                claim_deliveries, webhook_id=webhook_id, limit=width, now=self._now()
+            )
+            if not claimed:
+                return
+            outcomes = await asyncio.gather(*(self._try(delivery, is_failing) for delivery in claimed))
+            if any(outcome.error for outcome in outcomes):
+                self._failing.add(webhook_id)
+            else:
+                self._failing.discard(webhook_id)
+            await self._runtime.bridge.write(finish_attempts, outcomes=outcomes, jitter=self._jitter(), now=self._now())
+
+    async def _try(self, delivery: Claimed, is_failing: bool) -> Outcome:
         """`is_failing`: the receiver failed last time, in this process; a delivery that comes again tells as well."""
         is_failing = is_failing or delivery.attempt > 1
         body = delivery.payload.encode()

@@ -1,16 +1,13 @@
 """Inboxes that take more than is kept for their users: the oldest messages go while the newest come."""
 
-import logging
 from datetime import timedelta
 from typing import Final
 
 from messaging.inbox import sift_inbox
 from messaging.journal import Append
 from messaging.selectors import from_ms
-from realtime.errors import RpcError
+from realtime.parts import attempt
 from realtime.runtime import Runtime
-
-logger = logging.getLogger(__name__)
 
 SIFT_EVERY: Final = 100
 """Entries of an inbox between two looks: so many more than are kept may be in it for a while."""
@@ -37,17 +34,16 @@ class Overflow:
             self._runtime.hub.spawn(self._look())
 
     async def _look(self) -> None:
+        await attempt("sifting inboxes", self._sift_due)
+        self._is_at_work = False
+
+    async def _sift_due(self) -> None:
         """One inbox after the other, so that all of them together take no more than one thread."""
-        try:
-            while self._due:
-                stream_id, reachable = self._due.popitem()
-                is_sifted = False
-                while not is_sifted:
-                    now = from_ms(self._runtime.clock_ms())
-                    is_sifted = await self._runtime.bridge.write(
-                        sift_inbox, stream_id=stream_id, sent_before=now - ANSWERED if reachable else None, now=now
-                    )
-        except RpcError:
-            logger.warning("inboxes are sifted later: storage out of reach")
-        finally:
-            self._is_at_work = False
+        while self._due:
+            stream_id, reachable = self._due.popitem()
+            is_sifted = False
+            while not is_sifted:
+                now = from_ms(self._runtime.clock_ms())
+                is_sifted = await self._runtime.bridge.write(
+                    sift_inbox, stream_id=stream_id, sent_before=now - ANSWERED if reachable else None, now=now
+                )

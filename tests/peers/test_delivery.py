@@ -70,6 +70,8 @@ async def test_rule_peers_what_nobody_answers_for_is_delivered_for_15_s(
 ) -> None:
     """The sender's process died before it could withdraw it, and the sender does not ask again."""
     ann, bob = await post.ann(), await post.bob(reads_inbox=False)
+    for runtime in post.lifetime.runtimes:
+        await runtime.part(PeerMessages).stop()  # nobody looks by himself
     with mock.patch.object(PeerMessages, "look"):
         answer = await ann.start_send_to("bob", "unanswered", "m1")
         await committed(answer, bob)
