@@ -17,7 +17,8 @@ from django.conf import settings
 
 from realtime.bridge import Bridge
 from realtime.close_codes import SERVER_RESTART
-from realtime.hub import HEAD_CHECK_S, Hub
+from realtime.heads import HEAD_CHECK_S
+from realtime.hub import Hub
 from realtime.layer import ChannelsLayer, Layer, NoLayer, node_group
 from realtime.lease import Lease
 from realtime.parts import Part, Round, go_round
