@@ -6,7 +6,16 @@ from django.db import models
 from projects.models import Project
 from realtime.streams import inbox_name
 
-__all__ = ["HISTORICAL_FLAGS", "KEPT_FLAGS", "Entry", "EntryFlag", "Stream", "inbox_name", "make_epoch"]
+__all__ = [
+    "FLEETING_FLAGS",
+    "HISTORICAL_FLAGS",
+    "KEPT_FLAGS",
+    "Entry",
+    "EntryFlag",
+    "Stream",
+    "inbox_name",
+    "make_epoch",
+]
 
 
 def make_epoch() -> str:
@@ -61,6 +70,8 @@ HISTORICAL_FLAGS = [flags for flags in range(8) if flags & EntryFlag.HISTORICAL]
 """Every value of `flags` that has HISTORICAL: an index's condition knows no bits."""
 KEPT_FLAGS = [flags for flags in range(EntryFlag.WITHDRAWN) if flags & EntryFlag.OFFLINE]
 """Every value of `flags` that has OFFLINE and not WITHDRAWN."""
+FLEETING_FLAGS = [flags for flags in range(EntryFlag.WITHDRAWN) if not flags & EntryFlag.OFFLINE]
+"""Every value of `flags` that has neither."""
 
 
 class Entry(models.Model):

@@ -11,7 +11,7 @@ from typing import Final
 from django.db.models import F, Q, QuerySet
 
 from messaging.models import Entry, EntryFlag, Stream
-from messaging.selectors import kept_for_later
+from messaging.selectors import fleeting, kept_for_later
 
 OFFLINE_KEPT: Final = timedelta(days=7)
 STEP: Final = 500
@@ -55,7 +55,7 @@ def _withdraw_old(stream: Stream, now: datetime) -> bool:
     rows = Entry.objects.filter(stream=stream, seq__gt=after).order_by("seq").values_list("seq", "created_at")[:STEP]
     old = [seq for seq, _ in takewhile(lambda row: now - row[1] > longest, rows)]
     if old:
-        withdraw(_fleeting(stream).filter(seq__gt=after, seq__lte=old[-1]))
+        withdraw(fleeting(stream.pk).filter(seq__gt=after, seq__lte=old[-1]))
         stream.sifted = old[-1]
     return len(old) < STEP
 
@@ -65,23 +65,15 @@ def withdraw_late(stream: Stream, now: datetime) -> None:
     is_late = Q()
     for event, lifetime in _lifetimes.items():
         is_late |= Q(event=event, created_at__lt=now - lifetime)
-    withdraw(_fleeting(stream).filter(is_late, seq__gt=max(stream.acked, stream.sifted)))
+    withdraw(fleeting(stream.pk).filter(is_late, seq__gt=max(stream.acked, stream.sifted)))
 
 
 def first_to_deliver(stream: Stream) -> int | None:
     """The first seq of an inbox that is to be delivered, after all is withdrawn that is not."""
     kept = kept_for_later(stream.pk).filter(seq__gt=stream.acked)
-    fleeting = _fleeting(stream).filter(seq__gt=max(stream.acked, stream.sifted))
-    firsts = [entries.order_by("seq").values_list("seq", flat=True).first() for entries in (kept, fleeting)]
+    others = fleeting(stream.pk).filter(seq__gt=max(stream.acked, stream.sifted))
+    firsts = [entries.order_by("seq").values_list("seq", flat=True).first() for entries in (kept, others)]
     return min((seq for seq in firsts if seq is not None), default=None)
-
-
-def _fleeting(stream: Stream) -> QuerySet[Entry]:
-    """Entries that are not withdrawn and of no use to who was away for long."""
-    return Entry.objects.filter(stream=stream, flags__in=_FLEETING_FLAGS)
-
-
-_FLEETING_FLAGS: Final = [flags for flags in range(EntryFlag.WITHDRAWN) if not flags & EntryFlag.OFFLINE]
 
 
 def withdraw(entries: QuerySet[Entry]) -> None:

@@ -22,6 +22,9 @@ class DatabaseStreamStore:
     async def read(self, stream_id: int, after: int, max_bytes: int) -> list[StoredEntry]:
         return await self._bridge.read(selectors.read_entries, stream_id, after, max_bytes)
 
+    async def read_unread(self, stream_id: int, after: int, max_bytes: int) -> tuple[list[StoredEntry], bool]:
+        return await self._bridge.read(selectors.read_unread, stream_id, after, max_bytes)
+
     async def first_since(self, stream_id: int, after: int, since_ms: int) -> int | None:
         return await self._bridge.read(selectors.first_seq_since, stream_id, after, since_ms)
 

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from messaging import sifting
 from messaging.inbox import open_inbox, sift_inbox
 from messaging.models import Entry, EntryFlag, Stream
-from messaging.selectors import from_ms, kept_for_later
+from messaging.selectors import from_ms, kept_for_later, read_unread
 from projects.models import Project
+from realtime.streams import PAGE_BYTES
 from tests.support.journals import NOW_MS, make_stream
 
 KEPT, HIDDEN = EntryFlag.OFFLINE, EntryFlag.HISTORICAL | EntryFlag.WITHDRAWN
@@ -102,6 +103,15 @@ class Inbox:
         rows = Entry.objects.filter(stream=self.stream, seq__gt=after, flags__lt=EntryFlag.WITHDRAWN)
         return list(rows.order_by("seq").values_list("seq", flat=True))
 
+    def read(self, after: int, max_bytes: int = 1_000) -> list[int]:
+        """The same as a reader is given it, in pages."""
+        found: list[int] = []
+        is_all = False
+        while not is_all:
+            entries, is_all = read_unread(self.stream.pk, found[-1] if found else after, max_bytes)
+            found += [entry.seq for entry in entries]
+        return found
+
     def kept_and_unread(self) -> int:
         return kept_for_later(self.stream.pk).filter(seq__gt=self.acked).count()
 
@@ -176,6 +186,21 @@ def test_sifting_and_opening_ask_as_much_of_a_long_inbox_as_of_a_short_one(proje
         after = inbox.open()
     assert len(own_queries(asked)) <= 9
     assert inbox.delivered(after) == inbox.to_deliver()
+
+
+def test_reading_asks_as_much_whatever_lies_between(project: Project) -> None:
+    """Sent for the history alone, while its reader was away."""
+    inbox = Inbox(project)
+    inbox.append(KEPT)
+    for _ in range(50):
+        inbox.append(HIDDEN, SIFT_EVERY)
+        inbox.now += timedelta(seconds=200)
+        inbox.sift()
+    inbox.append(KEPT)
+    after = inbox.open()
+    with CaptureQueriesContext(connection) as asked:
+        assert inbox.read(after, PAGE_BYTES) == [1, 5_002]
+    assert len(own_queries(asked)) == 3
 
 
 def own_queries(asked: CaptureQueriesContext) -> list[str]:
@@ -285,4 +310,5 @@ def play(inbox: Inbox, act: str, *details: object) -> None:
             assert after == (expected[0] - 1 if expected else inbox.head)
             assert inbox.delivered(inbox.acked) == expected, "and the others are withdrawn"
             assert [seq for seq in inbox.delivered(0) if seq <= inbox.acked] == arrived
+            assert inbox.read(after) == expected
             inbox.acked = after
