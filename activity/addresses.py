@@ -1,8 +1,6 @@
 """Where deliveries may go: nobody who may set a webhook is to reach the service's own network by it."""
 
-import asyncio
-import socket
-from concurrent.futures import Executor
+from collections.abc import Awaitable, Callable
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Final
 
@@ -12,18 +10,20 @@ _RELAY: Final = IPv4Network("192.88.99.0/24")
 """Once the anycast address of relays from IPv4 to IPv6."""
 
 
+Lookup = Callable[[str, int], Awaitable[list[str]]]
+"""A host's addresses at a port, the best first; raises OSError when it has none."""
+
+
 class Refused(Exception):
     """Nothing is sent to this address."""
 
 
-async def resolve(host: str, port: int, *, allow_private: bool, executor: Executor) -> list[str]:
+async def resolve(host: str, port: int, *, allow_private: bool, lookup: Lookup) -> list[str]:
     """The IP addresses to connect to, the best first: looked up once, so that what was checked is what is used.
 
     Raises Refused when any of the host's addresses is not a public one, OSError when it has none.
     """
-    loop = asyncio.get_running_loop()
-    found = await loop.run_in_executor(executor, socket.getaddrinfo, host, port, 0, socket.SOCK_STREAM)
-    addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
+    addresses = await lookup(host, port)
     if not allow_private and not all(is_public(address) for address in addresses):
         raise Refused("The host has an address that is not public.")
     return addresses

@@ -4,14 +4,13 @@ import asyncio
 import contextlib
 import ssl
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Executor
 from functools import cache
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
 import h11
 
-from activity.addresses import Refused, resolve
+from activity.addresses import Lookup, Refused, resolve
 
 TIMEOUT_S: Final = 5.0
 """From looking up the host's name to the answer's status."""
@@ -31,7 +30,7 @@ def _tls() -> ssl.SSLContext:
     return ssl.create_default_context()
 
 
-async def post(url: str, headers: Mapping[str, str], body: bytes, *, allow_private: bool, executor: Executor) -> int:
+async def post(url: str, headers: Mapping[str, str], body: bytes, *, allow_private: bool, lookup: Lookup) -> int:
     """The status of the answer. Raises PostFailed."""
     parts = urlsplit(url)
     host = parts.hostname or ""
@@ -39,7 +38,7 @@ async def post(url: str, headers: Mapping[str, str], body: bytes, *, allow_priva
     status: list[int] = []
     try:
         async with asyncio.timeout(TIMEOUT_S):
-            addresses = await resolve(host, port, allow_private=allow_private, executor=executor)
+            addresses = await resolve(host, port, allow_private=allow_private, lookup=lookup)
             reader, writer = await _connect(addresses, port, host if parts.scheme == "https" else None)
             try:
                 await _exchange(reader, writer, _request(parts, headers, body), body, status)

@@ -8,7 +8,7 @@ from activity.services.recording import set_business_id as set_id
 from messaging.selectors import from_ms
 from realtime.calls import Call
 from realtime.errors import OVERLOADED, UNAVAILABLE
-from realtime.methods import Empty
+from realtime.payloads import Empty
 from realtime.registry import method
 
 BusinessIdText = Annotated[

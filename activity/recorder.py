@@ -14,13 +14,13 @@ from activity.services.recording import By, RoomKey, record_occurrences, record_
 from activity.services.vendor import trim_vendor_events
 from messaging.selectors import from_ms, to_ms
 from realtime.errors import RpcError
-from realtime.presence import PresenceUnavailable
+from realtime.parts import RecurringPart, Round, attempt
 from realtime.runtime import Runtime
 from realtime.session import Change
-from realtime.tasks import cancel_all
 
 logger = logging.getLogger(__name__)
 
+WRITING: Final = "writing activity down"
 FLUSH_S: Final = 0.2
 SWEEP_S: Final = 30.0
 BATCH: Final = 200
@@ -39,12 +39,12 @@ _ENDS: Final = {
 }
 
 
-class Recorder:
+class Recorder(RecurringPart):
     """A part of the runtime. Each process writes what it has done itself, so that everything is told once. Of projects
     that nobody hears of, nothing is noted."""
 
     def __init__(self, runtime: Runtime) -> None:
-        self._runtime = runtime
+        super().__init__(runtime)
         self._queue: deque[Occurrence] = deque()
         self._unheard: dict[int, float] = {}
         """Projects that nobody hears of, with when that was read."""
@@ -53,34 +53,23 @@ class Recorder:
         self._lost = 0
         self._since_trim: Counter[int] = Counter()
         self._writing = asyncio.Lock()
-        self._tasks: list[asyncio.Task[None]] = []
+
+    def rounds(self) -> Sequence[Round]:
+        return (
+            Round(WRITING, FLUSH_S, self.flush),
+            Round("the sweep of open rooms", SWEEP_S, self.sweep),
+        )
 
     async def start(self) -> None:
         self._runtime.sessions.on_change.append(self._changed)
-        self._tasks = [
-            self._runtime.loop.create_task(self._run(FLUSH_S, sweeps=False), name="activity-recorder"),
-            self._runtime.loop.create_task(self._run(SWEEP_S, sweeps=True), name="room-sweep"),
-        ]
+        await super().start()
 
     async def drain(self) -> None:
-        await self._try(sweeps=False)
+        await attempt(WRITING, self.flush)
 
     async def stop(self) -> None:
-        await cancel_all(self._tasks)
-        await self._try(sweeps=False)  # what has happened since the drain
-
-    async def _run(self, period_s: float, *, sweeps: bool) -> None:
-        while True:
-            await asyncio.sleep(period_s)
-            await self._try(sweeps=sweeps)
-
-    async def _try(self, *, sweeps: bool) -> None:
-        try:
-            await (self.sweep() if sweeps else self.flush())
-        except (RpcError, PresenceUnavailable):
-            logger.warning("activity is written down later: storage out of reach")
-        except Exception:
-            logger.exception("activity could not be written down")
+        await super().stop()
+        await attempt(WRITING, self.flush)  # what has happened since the drain
 
     # -- what happens ------------------------------------------------------------------------------------
 

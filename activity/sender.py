@@ -1,25 +1,23 @@
 """Sends what waits in the queues of webhooks, each webhook in a lane of its own."""
 
 import asyncio
-import logging
 import random
-from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Final, Protocol
 
 from django.conf import settings
 
 from activity.http import PostFailed, post
+from activity.lookups import Lookups
 from activity.selectors import due_webhooks
 from activity.services.deliveries import Claimed, Outcome, claim_deliveries, finish_attempts
 from activity.signature import sign
 from messaging.selectors import from_ms
-from realtime.errors import RpcError
+from realtime.parts import RecurringPart, Round, attempt
 from realtime.runtime import Runtime
 from realtime.tasks import cancel_all
-
-logger = logging.getLogger(__name__)
 
 LOOK_S: Final = 0.5
 WIDTH: Final = 4
@@ -27,15 +25,14 @@ WIDTH: Final = 4
 LANES: Final = 64
 FAILING_LANES: Final = 16
 """Of those: for webhooks whose receiver failed last time."""
-LOOKUP_THREADS: Final = 8
 
 
 class Post(Protocol):
-    def __call__(self, url: str, headers: dict[str, str], body: bytes) -> Awaitable[int]:
-        """The answer's status; raises PostFailed."""
+    def __call__(self, url: str, headers: dict[str, str], body: bytes, *, is_failing: bool) -> Awaitable[int]:
+        """The answer's status; raises PostFailed. `is_failing`: the receiver failed last time."""
 
 
-class Sender:
+class Sender(RecurringPart):
     """A part of the runtime. Any number of processes may send: a delivery is claimed before it is sent, in the
     database and for a time, so that it goes out once in the usual case, and again if its sender died."""
 
@@ -44,19 +41,19 @@ class Sender:
         runtime: Runtime,
         *,
         post: Post | None = None,
+        lookups: Lookups | None = None,
         jitter: Callable[[], float] = lambda: random.uniform(-1, 1),
     ) -> None:
-        self._runtime = runtime
+        super().__init__(runtime)
         self._post = post or self._post_by_http
         self._jitter = jitter
         self._lanes: dict[int, asyncio.Task[None]] = {}
         self._failing: set[int] = set()
-        self._lookups = ThreadPoolExecutor(LOOKUP_THREADS, "webhook-lookup")
-        self._task: asyncio.Task[None] | None = None
+        self._lookups = lookups if lookups is not None else Lookups()
         self._draining = False
 
-    async def start(self) -> None:
-        self._task = self._runtime.loop.create_task(self._run(), name="webhook-sender")
+    def rounds(self) -> Sequence[Round]:
+        return (Round("sending to webhooks", LOOK_S, self.look),)
 
     async def drain(self) -> None:
         """What is on its way comes to its end, and nothing more is begun."""
@@ -65,18 +62,9 @@ class Sender:
 
     async def stop(self) -> None:
         self._draining = True
-        await cancel_all([*self._lanes.values(), *([self._task] if self._task is not None else [])])
-        self._lookups.shutdown(wait=False, cancel_futures=True)
-
-    async def _run(self) -> None:
-        while True:
-            await asyncio.sleep(LOOK_S)
-            try:
-                await self.look()
-            except RpcError:
-                logger.warning("webhooks are sent later: storage out of reach")
-            except Exception:
-                logger.exception("webhooks could not be looked at")
+        await super().stop()
+        await cancel_all(self._lanes.values())
+        self._lookups.stop()
 
     async def look(self) -> None:
         """Begins to send for every webhook that has something due and nobody here at it."""
@@ -97,31 +85,31 @@ class Sender:
         return webhook_id not in self._failing or len(self._failing.intersection(self._lanes)) < FAILING_LANES
 
     async def _serve(self, webhook_id: int) -> None:
-        """Sends what is due for a webhook, in the order it was queued as far as that goes."""
         try:
-            while not self._draining:
-                width = 1 if webhook_id in self._failing else WIDTH
-                claimed = await self._runtime.bridge.write(
-                    claim_deliveries, webhook_id=webhook_id, limit=width, now=self._now()
-                )
-                if not claimed:
-                    return
-                outcomes = await asyncio.gather(*(self._attempt(delivery) for delivery in claimed))
-                if any(outcome.error for outcome in outcomes):
-                    self._failing.add(webhook_id)
-                else:
-                    self._failing.discard(webhook_id)
-                await self._runtime.bridge.write(
-                    finish_attempts, outcomes=outcomes, jitter=self._jitter(), now=self._now()
-                )
-        except RpcError:
-            logger.warning("webhook %d is put off: storage out of reach", webhook_id)
-        except Exception:
-            logger.exception("webhook %d could not be served", webhook_id)
+            await attempt(f"webhook {webhook_id}", partial(self._send_due, webhook_id))
         finally:
             del self._lanes[webhook_id]
 
-    async def _attempt(self, delivery: Claimed) -> Outcome:
+    async def _send_due(self, webhook_id: int) -> None:
+        """Sends what is due for a webhook, in the order it was queued as far as that goes."""
+        while not self._draining:
+            is_failing = webhook_id in self._failing
+            width = 1 if is_failing else WIDTH
+            claimed = await self._runtime.bridge.write(
+                claim_deliveries, webhook_id=webhook_id, limit=width, now=self._now()
+            )
+            if not claimed:
+                return
+            outcomes = await asyncio.gather(*(self._try(delivery, is_failing) for delivery in claimed))
+            if any(outcome.error for outcome in outcomes):
+                self._failing.add(webhook_id)
+            else:
+                self._failing.discard(webhook_id)
+            await self._runtime.bridge.write(finish_attempts, outcomes=outcomes, jitter=self._jitter(), now=self._now())
+
+    async def _try(self, delivery: Claimed, is_failing: bool) -> Outcome:
+        """`is_failing`: the receiver failed last time, in this process; a delivery that comes again tells as well."""
+        is_failing = is_failing or delivery.attempt > 1
         body = delivery.payload.encode()
         timestamp = self._runtime.clock_ms() // 1000
         headers = {
@@ -131,14 +119,15 @@ class Sender:
             "X-Rostrum-Signature": sign(delivery.secret, timestamp, body),
         }
         try:
-            status = await self._post(delivery.url, headers, body)
+            status = await self._post(delivery.url, headers, body, is_failing=is_failing)
         except PostFailed as failure:
             return Outcome(delivery.id, delivery.attempt, None, str(failure))
         error = "" if 200 <= status < 300 else f"answered {status}"
         return Outcome(delivery.id, delivery.attempt, status, error)
 
-    async def _post_by_http(self, url: str, headers: dict[str, str], body: bytes) -> int:
-        return await post(url, headers, body, allow_private=settings.WEBHOOK_ALLOW_PRIVATE, executor=self._lookups)
+    async def _post_by_http(self, url: str, headers: dict[str, str], body: bytes, *, is_failing: bool) -> int:
+        lookup = partial(self._lookups.find, is_failing=is_failing)
+        return await post(url, headers, body, allow_private=settings.WEBHOOK_ALLOW_PRIVATE, lookup=lookup)
 
     def _now(self) -> datetime:
         return from_ms(self._runtime.clock_ms())

@@ -12,8 +12,8 @@ class InvitationsConfig(AppConfig):
         from invitations.deadlines import Deadlines
         from invitations.retention import ENDED
         from invitations.services import INVITATION_CHANGED, INVITATION_LIFETIME_MS
-        from messaging.inbox import set_lifetime
         from messaging.retention import add_purge
+        from messaging.sifting import set_lifetime
         from realtime.runtime import add_part
 
         set_lifetime(INVITATION_CHANGED, timedelta(milliseconds=INVITATION_LIFETIME_MS))

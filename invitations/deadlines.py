@@ -1,6 +1,5 @@
 """Ends invitations whose time is over, or one of whose parties has gone for good (docs/contract.md 8)."""
 
-import asyncio
 import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -11,55 +10,39 @@ from invitations.selectors import Parties, due_invitations, open_parties, open_p
 from invitations.services import end_for_gone, time_out
 from invitations.transitions import Party
 from realtime.errors import RpcError
+from realtime.parts import RecurringPart, Round
 from realtime.presence import PresenceUnavailable, SessionState
 from realtime.runtime import Runtime
 from realtime.session import ENDINGS, Change
 
 logger = logging.getLogger(__name__)
 
-PERIOD_S: Final = 1.0
-PARTIES_EVERY: Final = 5
-"""Looks at the clock for each look at who is still there: that one is for what no hook has told."""
+CLOCK_S: Final = 1.0
+PARTIES_S: Final = 5.0
+"""Between two looks at who is still there: for what no hook has told."""
 BATCH: Final = 200
 MAX_GONE: Final = 10_000
 """Users noted as gone and not seen to yet; more are found by looking at the parties."""
 
 
-class Deadlines:
+class Deadlines(RecurringPart):
     """A part of the runtime. Any number of processes may look: the row's lock decides who ends an invitation, and
     what a killed process leaves undone the others do, or the next one."""
 
     def __init__(self, runtime: Runtime) -> None:
-        self._runtime = runtime
-        self._task: asyncio.Task[None] | None = None
+        super().__init__(runtime)
         self._gone: dict[tuple[int, str], None] = {}
         self._seeing_to_gone = False
 
+    def rounds(self) -> Sequence[Round]:
+        return (
+            Round("the deadlines of invitations", CLOCK_S, self.look_at_clock),
+            Round("the parties of invitations", PARTIES_S, self.look_at_parties),
+        )
+
     async def start(self) -> None:
         self._runtime.sessions.on_change.append(self._note_change)
-        self._task = self._runtime.loop.create_task(self._run(PERIOD_S), name="invitation-deadlines")
-
-    async def drain(self) -> None:
-        return
-
-    async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-
-    async def _run(self, period_s: float) -> None:
-        looks = 0
-        while True:
-            await asyncio.sleep(period_s)
-            looks += 1
-            try:
-                await self.look_at_clock()
-                if looks % PARTIES_EVERY == 0:
-                    await self.look_at_parties()
-            except (RpcError, PresenceUnavailable):
-                logger.warning("the deadlines of invitations are put off: storage out of reach")
-            except Exception:
-                logger.exception("the deadlines of invitations failed")
+        await super().start()
 
     async def look_at_clock(self) -> int:
         """Times out what is due. Returns how many."""

@@ -21,7 +21,7 @@ from realtime.errors import (
     RpcError,
 )
 from realtime.ids import MessageId, Name, Seq, is_name
-from realtime.methods import EntryPush
+from realtime.payloads import EntryPush
 from realtime.presence import PresenceUnavailable
 from realtime.registry import event, method
 from realtime.streams import PAGE_BYTES

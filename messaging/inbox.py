@@ -5,58 +5,55 @@ decided under the lock of the stream's row: either it was acknowledged, or it is
 """
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final, NamedTuple
 
 from django.db import transaction
-from django.db.models import F
 
-from messaging.models import Entry, EntryFlag, Stream
+from messaging.models import Entry, Stream
 from messaging.selectors import withdrawn_among
+from messaging.sifting import first_to_deliver, sift, withdraw, withdraw_late
+from projects.limits import parse_limits
 
-OFFLINE_KEPT: Final = timedelta(days=7)
 BATCH: Final = 500
 
-_lifetimes: dict[str, timedelta] = {}
+
+class Opened(NamedTuple):
+    """`after`: the seq after which to deliver, if the inbox is sifted; if not, it is to be opened once more."""
+
+    after: int
+    is_sifted: bool
 
 
-def set_lifetime(event: str, lifetime: timedelta) -> None:
-    """How old an entry of this event may be when it is delivered; those with the offline flag: 7 days."""
-    _lifetimes[event] = lifetime
-
-
-def open_inbox(*, stream_id: int, generation: int, limit: int, now: datetime) -> int | None:
+@transaction.atomic
+def open_inbox(*, stream_id: int, generation: int, limit: int, now: datetime) -> Opened | None:
     """For a login of this generation: withdraws what is too old, and of the entries with the offline flag all but the
-    newest `limit`. Returns the seq after which to deliver; None when a newer login was first."""
-    with transaction.atomic():
-        stream = Stream.objects.select_for_update().get(pk=stream_id)
-        if stream.reader_generation > generation:
-            return None
-        kept, outdated = _sort_out(stream, limit, now)
-        _withdraw(stream_id, outdated)
-        stream.acked = min(kept) - 1 if kept else stream.head
-        stream.reader_generation = generation
-        stream.save(update_fields=["acked", "reader_generation"])
-        return stream.acked
+    newest `limit`, or as much of that as one transaction may. None when a newer login was first."""
+    stream = Stream.objects.select_for_update().get(pk=stream_id)
+    if stream.reader_generation > generation:
+        return None
+    stream.reader_generation = generation
+    is_sifted = sift(stream, limit=limit, now=now)
+    if is_sifted:
+        withdraw_late(stream, now)
+        first = first_to_deliver(stream)
+        stream.acked = stream.head if first is None else first - 1
+    stream.save(update_fields=["acked", "sifted", "reader_generation"])
+    return Opened(stream.acked, is_sifted)
 
 
-def _sort_out(stream: Stream, limit: int, now: datetime) -> tuple[list[int], list[int]]:
-    """The seqs of what is not acknowledged: to be delivered, and not any more."""
-    kept: list[int] = []
-    outdated: list[int] = []
-    offline = 0
-    unread = Entry.objects.filter(stream=stream, seq__gt=stream.acked, flags__lt=EntryFlag.WITHDRAWN)
-    for seq, event, flags, created_at in (
-        unread.order_by("-seq").values_list("seq", "event", "flags", "created_at").iterator()
-    ):
-        is_offline = bool(flags & EntryFlag.OFFLINE)
-        lifetime = OFFLINE_KEPT if is_offline else _lifetimes.get(event, OFFLINE_KEPT)
-        if now - created_at > lifetime or (is_offline and offline == limit):
-            outdated.append(seq)
-        else:
-            offline += is_offline
-            kept.append(seq)
-    return kept, outdated
+@transaction.atomic
+def sift_inbox(*, stream_id: int, sent_before: datetime | None, now: datetime) -> bool:
+    """One step at an inbox that its user may not have read for long, so that what is to be done at the login stays
+    little. Only what was sent before a moment, if one is given, is pushed out by newer ones. Returns whether it was the
+    last step."""
+    stream = Stream.objects.select_for_update(of=("self",)).select_related("project").get(pk=stream_id)
+    limit = parse_limits(stream.project.limits).sizes.offline_messages
+    if stream.head - stream.acked <= limit:
+        return True
+    is_sifted = sift(stream, limit=limit, now=now, sent_before=sent_before)
+    stream.save(update_fields=["sifted"])
+    return is_sifted
 
 
 class Receipt(NamedTuple):
@@ -97,9 +94,7 @@ def settle_receipts(*, receipts: Sequence[Receipt]) -> list[bool]:
 
 def _withdraw(stream_id: int, seqs: Sequence[int]) -> None:
     for part in _parts(seqs):
-        Entry.objects.filter(stream_id=stream_id, seq__in=part, flags__lt=EntryFlag.WITHDRAWN).update(
-            flags=F("flags").bitor(EntryFlag.WITHDRAWN)
-        )
+        withdraw(Entry.objects.filter(stream_id=stream_id, seq__in=part))
 
 
 def _parts(seqs: Sequence[int]) -> Iterator[Sequence[int]]:

@@ -8,7 +8,7 @@ from messaging.engine import Messaging
 from realtime.calls import Call
 from realtime.errors import NOT_IN_ROOM, OVERLOADED, UNAVAILABLE, RpcError
 from realtime.ids import Seq
-from realtime.methods import Empty, RawEntry, raw_entry
+from realtime.payloads import Empty, RawEntry, raw_entry
 from realtime.registry import DEFERRED, Deferred, method
 from realtime.streams import PAGE_BYTES
 

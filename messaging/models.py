@@ -6,7 +6,16 @@ from django.db import models
 from projects.models import Project
 from realtime.streams import inbox_name
 
-__all__ = ["HISTORICAL_FLAGS", "Entry", "EntryFlag", "Stream", "inbox_name", "make_epoch"]
+__all__ = [
+    "FLEETING_FLAGS",
+    "HISTORICAL_FLAGS",
+    "KEPT_FLAGS",
+    "Entry",
+    "EntryFlag",
+    "Stream",
+    "inbox_name",
+    "make_epoch",
+]
 
 
 def make_epoch() -> str:
@@ -23,6 +32,10 @@ class Stream(models.Model):
     acked = models.BigIntegerField(
         default=0,
         help_text="Of an inbox: up to this seq all is acknowledged, or not to be delivered.",
+    )
+    sifted = models.BigIntegerField(
+        default=0,
+        help_text="Of an inbox: up to this seq only messages with the offline flag are still to be delivered.",
     )
     reader_generation = models.BigIntegerField(
         default=0, help_text="Of an inbox: the newest login that has read or acknowledged."
@@ -55,6 +68,10 @@ class EntryFlag:
 
 HISTORICAL_FLAGS = [flags for flags in range(8) if flags & EntryFlag.HISTORICAL]
 """Every value of `flags` that has HISTORICAL: an index's condition knows no bits."""
+KEPT_FLAGS = [flags for flags in range(EntryFlag.WITHDRAWN) if flags & EntryFlag.OFFLINE]
+"""Every value of `flags` that has OFFLINE and not WITHDRAWN."""
+FLEETING_FLAGS = [flags for flags in range(EntryFlag.WITHDRAWN) if not flags & EntryFlag.OFFLINE]
+"""Every value of `flags` that has neither."""
 
 
 class Entry(models.Model):
@@ -90,6 +107,8 @@ class Entry(models.Model):
                 name="entry_sender_history",
                 condition=models.Q(flags__in=HISTORICAL_FLAGS),
             ),
+            # What is kept for users who are away, and what they have read of it.
+            models.Index(fields=["stream", "seq"], name="entry_kept", condition=models.Q(flags__in=KEPT_FLAGS)),
         ]
 
     def __str__(self) -> str:

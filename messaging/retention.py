@@ -2,7 +2,11 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+
+from projects.models import Project
+from projects.selectors import ended_removals
+from projects.services import purge_removals
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +19,21 @@ class Purge:
     delete: Callable[[int, datetime], Iterator[int]]
 
 
-_purges: list[Purge] = []
+def kept_since(project_id: int, now: datetime) -> datetime:
+    """Of what is kept as long as the project keeps its messages."""
+    return now - timedelta(days=Project.objects.values_list("retention_days", flat=True).get(pk=project_id))
+
+
+def _count_removals(project_id: int, now: datetime) -> int:
+    return ended_removals(project_id, kept_since(project_id, now)).count()
+
+
+def _purge_removals(project_id: int, now: datetime) -> Iterator[int]:
+    return purge_removals(project_id=project_id, before=kept_since(project_id, now))
+
+
+_purges: list[Purge] = [Purge("kicks and bans that have ended", _count_removals, _purge_removals)]
+"""The first is of the app below, which cannot add it."""
 
 
 def add_purge(purge: Purge) -> None:

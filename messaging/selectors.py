@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import reduce
 from operator import or_
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from django.db.models import Q, QuerySet
 
-from messaging.models import HISTORICAL_FLAGS, Entry, EntryFlag, Stream, inbox_name
+from messaging.models import FLEETING_FLAGS, HISTORICAL_FLAGS, KEPT_FLAGS, Entry, EntryFlag, Stream, inbox_name
 from realtime.frames import utf8_size
 from realtime.streams import StoredEntry, StreamHead, StreamKey
 
@@ -83,6 +83,26 @@ def read_entries(stream_id: int, after: int, max_bytes: int) -> list[StoredEntry
         if len(rows) < BATCH:
             return entries
         after = rows[-1][0]
+
+
+def read_unread(stream_id: int, after: int, max_bytes: int) -> tuple[list[StoredEntry], bool]:
+    """The same of an inbox without what is withdrawn; and whether this is all there is. However much is withdrawn lies
+    between, little of it is looked at."""
+    sifted = Stream.objects.values_list("sifted", flat=True).get(pk=stream_id)
+    entries: list[StoredEntry] = []
+    size = 0
+    while True:
+        rows: list[Any] = []
+        for unread, start in ((kept_for_later(stream_id), after), (fleeting(stream_id), max(after, sifted))):
+            rows += unread.filter(seq__gt=start).order_by("seq").values_list(*_COLUMNS)[:BATCH]
+        for row in sorted(rows)[:BATCH]:
+            size += utf8_size(row[5]) + ENVELOPE_BYTES
+            if entries and size > max_bytes:
+                return entries, False
+            entries.append(_stored(*row))
+        if len(rows) < BATCH:
+            return entries, True
+        after = entries[-1].seq
 
 
 def _stored(
@@ -202,10 +222,23 @@ class PastMessage:
 
 
 def marked_for_history() -> QuerySet[Entry]:
-    """The entries that were sent with the history flag. The flags are literals: SQLite takes a partial index only when
-    it sees the index's condition."""
-    kept = f'"messaging_entry"."flags" IN ({", ".join(map(str, HISTORICAL_FLAGS))})'
-    return Entry.objects.extra(where=[kept])
+    """The entries that were sent with the history flag."""
+    return _with_flags(HISTORICAL_FLAGS)
+
+
+def kept_for_later(stream_id: int) -> QuerySet[Entry]:
+    """The entries of an inbox with the offline flag that are not withdrawn, acknowledged or not."""
+    return _with_flags(KEPT_FLAGS).filter(stream_id=stream_id)
+
+
+def fleeting(stream_id: int) -> QuerySet[Entry]:
+    """The other entries of an inbox that are not withdrawn: of no use to who was away for long."""
+    return Entry.objects.filter(stream_id=stream_id, flags__in=FLEETING_FLAGS)
+
+
+def _with_flags(values: Sequence[int]) -> QuerySet[Entry]:
+    """By literals: SQLite takes a partial index only when it sees the index's condition."""
+    return Entry.objects.extra(where=[f'"messaging_entry"."flags" IN ({", ".join(map(str, values))})'])
 
 
 def peer_history(

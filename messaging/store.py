@@ -22,14 +22,20 @@ class DatabaseStreamStore:
     async def read(self, stream_id: int, after: int, max_bytes: int) -> list[StoredEntry]:
         return await self._bridge.read(selectors.read_entries, stream_id, after, max_bytes)
 
+    async def read_unread(self, stream_id: int, after: int, max_bytes: int) -> tuple[list[StoredEntry], bool]:
+        return await self._bridge.read(selectors.read_unread, stream_id, after, max_bytes)
+
     async def first_since(self, stream_id: int, after: int, since_ms: int) -> int | None:
         return await self._bridge.read(selectors.first_seq_since, stream_id, after, since_ms)
 
     async def open_inbox(self, stream_id: int, generation: int, limit: int) -> int | None:
-        return await self._bridge.write(
-            open_inbox,
-            stream_id=stream_id,
-            generation=generation,
-            limit=limit,
-            now=selectors.from_ms(self._clock_ms()),
-        )
+        while True:
+            opened = await self._bridge.write(
+                open_inbox,
+                stream_id=stream_id,
+                generation=generation,
+                limit=limit,
+                now=selectors.from_ms(self._clock_ms()),
+            )
+            if opened is None or opened.is_sifted:
+                return opened.after if opened is not None else None

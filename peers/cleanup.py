@@ -1,7 +1,5 @@
 """Deletes the attributes of sessions that are over. Nobody could see them any more (docs/contract.md 7)."""
 
-import asyncio
-import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -10,11 +8,8 @@ from typing import Final
 from peers.models import UserAttributes
 from peers.selectors import untouched_attributes
 from peers.services.attributes import delete_ended, delete_left_over
-from realtime.errors import RpcError
-from realtime.presence import PresenceUnavailable
+from realtime.parts import RecurringPart, Round
 from realtime.runtime import Runtime
-
-logger = logging.getLogger(__name__)
 
 FLUSH_S: Final = 1.0
 SWEEP_S: Final = 600.0
@@ -24,45 +19,28 @@ ENDED_LIMIT: Final = 10_000
 """So many ended sessions of a project wait to be cleaned up; the sweep finds those beyond."""
 
 
-class Cleanup:
+class Cleanup(RecurringPart):
     """A part of the runtime. Sessions that ended here are cleaned up after within a second or so; what a crash has
     left, the sweep finds. Any number of processes may do so: what is deleted is decided in the database."""
 
     def __init__(self, runtime: Runtime) -> None:
-        self._runtime = runtime
+        super().__init__(runtime)
         self._ended: defaultdict[int, dict[str, int]] = defaultdict(dict)
-        self._task: asyncio.Task[None] | None = None
+
+    def rounds(self) -> Sequence[Round]:
+        return (
+            Round("the clean-up after sessions", FLUSH_S, self.flush),
+            Round("the clean-up of user attributes", SWEEP_S, self.sweep),
+        )
 
     async def start(self) -> None:
         self._runtime.sessions.on_presence.append(self._changed)
-        self._task = self._runtime.loop.create_task(self._run(), name="user-attribute-cleanup")
-
-    async def drain(self) -> None:
-        return
-
-    async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await super().start()
 
     def _changed(self, project: int, uids: Mapping[str, int]) -> None:
         for uid, ended in uids.items():
             if ended and len(self._ended[project]) < ENDED_LIMIT:
                 self._ended[project][uid] = ended
-
-    async def _run(self) -> None:
-        swept_s = self._runtime.loop.time()
-        while True:
-            await asyncio.sleep(FLUSH_S)
-            try:
-                await self.flush()
-                if self._runtime.loop.time() - swept_s >= SWEEP_S:
-                    swept_s = self._runtime.loop.time()
-                    await self.sweep()
-            except (RpcError, PresenceUnavailable):
-                logger.warning("the clean-up of user attributes is put off: storage out of reach")
-            except Exception:
-                logger.exception("the clean-up of user attributes failed")
 
     async def flush(self) -> int:
         """Cleans up after the sessions that have ended here. Returns how many had attributes."""

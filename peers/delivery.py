@@ -6,27 +6,26 @@ a user who is away.
 """
 
 import asyncio
-import logging
 from collections.abc import Callable, Collection, Sequence
-from datetime import timedelta
 from functools import partial
 from typing import Final, NamedTuple
 
 from messaging.engine import Messaging
-from messaging.inbox import Receipt, set_lifetime, settle_receipts
+from messaging.inbox import Receipt, settle_receipts
 from messaging.journal import Append
 from messaging.models import EntryFlag, inbox_name
 from messaging.selectors import find_answer, has_arrived, stream_heads, withdrawn_among
+from messaging.sifting import set_lifetime
+from peers.overflow import ANSWERED, Overflow
 from peers.waits import Waits
 from projects.selectors import Tenant
 from realtime.errors import INVALID_PARAMS, RpcError
-from realtime.presence import PresenceState, PresenceUnavailable
+from realtime.parts import RecurringPart, Round
+from realtime.presence import PresenceState
 from realtime.protocol import encode
 from realtime.runtime import Runtime
 from realtime.silence import UNREACHABLE_S
 from realtime.streams import StreamKey
-
-logger = logging.getLogger(__name__)
 
 SENT: Final = "peer.sent"
 WAIT_S: Final = 9.0
@@ -36,8 +35,7 @@ BATCH: Final = 200
 """Messages that are settled in one transaction."""
 SECOND_S: Final = 20.0
 """So long after connecting, a login included, clients send again what was not answered before."""
-set_lifetime(SENT, timedelta(seconds=15))
-"""Of a message without the offline flag: its sender has been answered by then, whatever clocks say."""
+set_lifetime(SENT, ANSWERED)
 
 
 class Answer(NamedTuple):
@@ -84,30 +82,25 @@ class _Waiting(NamedTuple):
     repeated: bool = False
 
 
-class PeerMessages:
-    """A part of the runtime."""
+class PeerMessages(RecurringPart):
+    """A part of the runtime. At a drain, who waits for a receipt asks again elsewhere, under the same message id."""
 
     def __init__(self, runtime: Runtime) -> None:
-        self._runtime = runtime
+        super().__init__(runtime)
         self._to_ask: list[PeerMessage] = []
         """Whose receiver is not of this process. While there are any, whatever comes waits behind them, so that
         the order between two users is kept."""
         self._asker: asyncio.Task[None] | None = None
         self._waiting: dict[StreamKey, list[_Waiting]] = {}
         self.waits = Waits()
-        self._task: asyncio.Task[None] | None = None
+        self._overflow = Overflow(runtime)
+
+    def rounds(self) -> Sequence[Round]:
+        return (Round("the receipts of peer messages", LOOK_S, self.look),)
 
     async def start(self) -> None:
         self._runtime.part(Messaging).on_acknowledged.append(self._acknowledged)
-        self._task = self._runtime.loop.create_task(self._run(), name="peer-receipts")
-
-    async def drain(self) -> None:
-        """Who waits for a receipt asks again elsewhere, under the same message id."""
-
-    async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await super().start()
 
     # -- sending -----------------------------------------------------------------------------------------
 
@@ -212,6 +205,7 @@ class PeerMessages:
         if append.error is not None:
             message.answer(append.error)
             return
+        self._overflow.appended(append, reachable=reachable)
         waiting = _Waiting(message._replace(body=""), append.stream_id, append.seq, append.ts, append.duplicate)
         if append.duplicate or reachable:
             message.committed(append.ts)
@@ -285,16 +279,6 @@ class PeerMessages:
             else:
                 self._waiting.pop(key, None)
         return taken
-
-    async def _run(self) -> None:
-        while True:
-            await asyncio.sleep(LOOK_S)
-            try:
-                await self.look()
-            except (RpcError, PresenceUnavailable):
-                logger.warning("receipts of peer messages are put off: storage out of reach")
-            except Exception:
-                logger.exception("looking after the receipts of peer messages failed")
 
     async def look(self) -> None:
         """Answers those whose receiver is not to be waited for any longer."""

@@ -9,7 +9,6 @@ import asyncio
 import logging
 from collections import OrderedDict, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from typing import Any, Final, Literal
 
 import msgspec
@@ -18,6 +17,7 @@ from peers.groups import Groups, WatchKey, watch_group
 from realtime.connection import Connection
 from realtime.errors import LIMIT_EXCEEDED, NOT_LOGGED_IN, UNAVAILABLE, RpcError
 from realtime.frames import Chunk
+from realtime.parts import RecurringPart, Round
 from realtime.presence import PresenceState, PresenceUnavailable, SessionState
 from realtime.protocol import notification_text
 from realtime.registry import event
@@ -29,6 +29,7 @@ logger = logging.getLogger(__name__)
 COALESCE_S: Final = 0.01
 RETRY_S: Final = 1.0
 RECHECK_S: Final = 3.0
+RECHECK_EVERY_S: Final = 1.0
 RECHECKS_PER_S: Final = 2_000
 """So many uids a process rechecks in a second at most: up to 6,000 watched ones each have their turn in time."""
 PAGE: Final = 500
@@ -67,12 +68,12 @@ class _Watch:
         self.looked_s = 0.0
 
 
-class Watches:
+class Watches(RecurringPart):
     """A part of the runtime. One look at the store is under way at a time: so what is read is never older than what
     was told."""
 
     def __init__(self, runtime: Runtime) -> None:
-        self._runtime = runtime
+        super().__init__(runtime)
         self._watches: OrderedDict[WatchKey, _Watch] = OrderedDict()
         """Those looked at longest ago first."""
         self._of: dict[Connection, dict[str, _Watch]] = {}
@@ -82,25 +83,22 @@ class Watches:
         """Whether the look that begins next has been able to read the store."""
         self._looking: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._task: asyncio.Task[None] | None = None
         self._stopped = False
 
     def __len__(self) -> int:
         return len(self._watches)
 
+    def rounds(self) -> Sequence[Round]:
+        return (Round("the recheck of online states", RECHECK_EVERY_S, self.recheck),)
+
     async def start(self) -> None:
         self._runtime.sessions.on_presence.append(self._changed_here)
         self._runtime.sessions.on_lost.append(self.forget)
         self._runtime.hints["presence"] = self._receive_hint
-        self._task = self._runtime.loop.create_task(self._run(), name="watch-recheck")
-
-    async def drain(self) -> None:
-        return
+        await super().start()
 
     async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await super().stop()
         self._stopped = True
         self._disarm()
 
@@ -289,12 +287,6 @@ class Watches:
             self._runtime.hub.fanout.broadcast(watch.subscribers, Chunk(text, 1))
 
     # -- rechecks ----------------------------------------------------------------------------------------
-
-    async def _run(self) -> None:
-        while True:
-            await asyncio.sleep(1.0)
-            with suppress(RpcError):
-                await self.recheck()
 
     async def recheck(self) -> None:
         """One second's share of all that is watched: in case a hint was lost, or a process died and could give none.

@@ -110,3 +110,11 @@ def pending_removals(after_id: int, limit: int) -> list[Removal]:
     """Those that are not carried out yet, the oldest first."""
     pending = Removal.objects.filter(carried_out_at=None, id__gt=after_id)
     return list(pending.order_by("id")[:limit])
+
+
+def ended_removals(project_id: int, before: datetime) -> QuerySet[Removal]:
+    """A project's kicks that were carried out before a time, and its bans that had ended by then. The row of a ban that
+    another took the place of is one that was lifted."""
+    kicks = Q(kind=Removal.Kind.KICK, carried_out_at__lt=before)
+    bans = Q(kind=Removal.Kind.BAN) & (Q(lifted_at__lt=before) | Q(until__lt=before))
+    return Removal.objects.filter(kicks | bans, project_id=project_id)

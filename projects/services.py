@@ -1,14 +1,17 @@
 import secrets
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from datetime import UTC, datetime
 from functools import partial
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from projects.models import Project, Removal, make_certificate, validate_uid
+from projects.selectors import ended_removals
 from projects.tokens import LONGEST_S, issue_007
+
+PURGE_BATCH: Final = 500
 
 _listeners: list[Callable[[int], None]] = []
 
@@ -145,3 +148,11 @@ def lift_ban(*, project_id: int, uid: str, now: datetime) -> bool:
 def finish_removals(*, ids: Collection[int], now: datetime) -> None:
     """Notes that removals were carried out."""
     Removal.objects.filter(pk__in=ids, carried_out_at=None).update(carried_out_at=now)
+
+
+def purge_removals(*, project_id: int, before: datetime, batch: int = PURGE_BATCH) -> Iterator[int]:
+    """Deletes a project's kicks and bans that ended before a time, in short transactions of at most `batch`, each of
+    which yields how many it deleted."""
+    ended = ended_removals(project_id, before)
+    while ids := list(ended.order_by("pk").values_list("pk", flat=True)[:batch]):
+        yield Removal.objects.filter(pk__in=ids).delete()[0]

@@ -1,7 +1,7 @@
 """The hub: one cursor per live stream; every source of entries passes it, so members see them in order.
 
-Sources are local commits, services, hints from other processes and repairs. Hints may be lost: a gap is
-read from the database after `GAP_S`, and every `HEAD_CHECK_S` the heads of all live streams are compared.
+Sources are local commits, services, hints from other processes and repairs. Hints may be lost: a gap is read from the
+database (`realtime.repairs`), and the heads of all live streams are compared (`realtime.heads`).
 """
 
 import asyncio
@@ -13,20 +13,19 @@ from realtime.connection import Connection
 from realtime.errors import UNAVAILABLE, RpcError
 from realtime.fanout import Fanout
 from realtime.frames import SMALL_CHARS, Chunk, batches
+from realtime.heads import HeadCheck
 from realtime.layer import Layer, stream_group
 from realtime.openings import Openings
 from realtime.protocol import notification_text
+from realtime.repairs import Repairs
 from realtime.rings import Rings
 from realtime.streams import (
-    PAGE_BYTES,
     LiveStream,
-    StoredEntry,
     StreamHead,
     StreamKey,
     StreamStore,
     Subscription,
     entries_size,
-    entry_text,
 )
 from realtime.tasks import cancel_all
 
@@ -35,16 +34,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-GAP_S: Final = 0.05
-HEAD_CHECK_S: Final = 2.0
 HELD_LIMIT: Final = 1_000
-INBOXES_CHECKED: Final = 5_000
-"""In one head check; up to so many users are checked each time."""
 LAYER_BYTES: Final = 256 * 1024
-
-
-def _pushed_text(stream: LiveStream, entry: StoredEntry) -> str:
-    return "" if entry.hidden else entry_text(stream.json_name, entry)
 
 
 class Hub:
@@ -58,17 +49,16 @@ class Hub:
     ) -> None:
         self._loop = loop
         self._layer = layer
-        self._store = store
         self._node = node
         self.fanout = Fanout(loop)
         self.live: dict[StreamKey, LiveStream] = {}
         self.rings = Rings(loop, self.live)
         self.shared = False
         """Whether other processes exist that want hints."""
-        self.repaired = 0
         self._touched: list[LiveStream] = []
+        self.repairs = Repairs(self, loop=loop, store=store)
+        self._heads = HeadCheck(self, store)
         self._openings = Openings(self, loop=loop, layer=layer, store=store)
-        self._inboxes_checked = 0
         self._tasks: set[asyncio.Task[Any]] = set()
 
     # -- entries -----------------------------------------------------------------------------------------
@@ -78,16 +68,16 @@ class Hub:
         its place and is sent to nobody."""
         cursor = stream.cursor
         if cursor is not None and seq == cursor + 1:
-            self._advance(stream, seq, text)
+            self.advance(stream, seq, text)
             if stream.held:
-                self._drain_held(stream)
+                self.drain_held(stream)
         elif cursor is None or seq > cursor:
             if len(stream.held) < HELD_LIMIT:
                 stream.held[seq] = text
-            if cursor is not None and stream.gap_timer is None and stream.repair is None:
-                stream.gap_timer = self._loop.call_later(GAP_S, self._start_repair, stream)
+            if cursor is not None and stream.repair is None:
+                self.repairs.soon(stream)
 
-    def _advance(self, stream: LiveStream, seq: int, text: str) -> None:
+    def advance(self, stream: LiveStream, seq: int, text: str) -> None:
         stream.cursor = seq
         if not stream.is_touched:
             stream.is_touched = True
@@ -95,11 +85,11 @@ class Hub:
         if text:
             stream.ready.append((seq, text))
 
-    def _drain_held(self, stream: LiveStream) -> None:
+    def drain_held(self, stream: LiveStream) -> None:
         held = stream.held
         assert stream.cursor is not None
         while (text := held.pop(stream.cursor + 1, None)) is not None:
-            self._advance(stream, stream.cursor + 1, text)
+            self.advance(stream, stream.cursor + 1, text)
         for seq in [seq for seq in held if seq <= stream.cursor]:
             del held[seq]
         if not held and stream.gap_timer is not None:
@@ -108,8 +98,8 @@ class Hub:
 
     def expect(self, stream: LiveStream, seq: int) -> None:
         """An entry is known to be committed: if it has not passed the cursor soon, it is read."""
-        if stream.cursor is not None and seq > stream.cursor and stream.gap_timer is None:
-            stream.gap_timer = self._loop.call_later(GAP_S, self._start_repair, stream)
+        if stream.cursor is not None and seq > stream.cursor:
+            self.repairs.soon(stream)
 
     def flush(self) -> None:
         """Sends what has passed the cursors: one chunk per stream to all its members, one frame each as
@@ -148,42 +138,6 @@ class Hub:
                 waiter.set_result(None)
         stream.waiters = [(seq, waiter) for seq, waiter in stream.waiters if seq > cursor]
 
-    def _start_repair(self, stream: LiveStream) -> None:
-        stream.gap_timer = None
-        if stream.repair is not None:
-            stream.repair_again = True
-        elif self.live.get(stream.key) is stream:
-            stream.repair = self.spawn(self._repair(stream))
-
-    async def _repair(self, stream: LiveStream) -> None:
-        """The single-flight read of a gap. What retention has deleted is stepped over."""
-        try:
-            if stream.id is None:
-                found = (await self._store.find([stream.key])).get(stream.key)
-                if found is not None:
-                    self.identify(stream, found)
-            while stream.id is not None and stream.cursor is not None:
-                life = (stream.id, stream.epoch)
-                entries = await self._store.read(stream.id, stream.cursor, PAGE_BYTES)
-                if life != (stream.id, stream.epoch):
-                    continue  # reset meanwhile: what was read is of the lost time
-                for entry in entries:
-                    if entry.seq > stream.cursor:
-                        self._advance(stream, entry.seq, _pushed_text(stream, entry))
-                        self.repaired += 1
-                self._drain_held(stream)
-                self.flush()
-                if not entries and not stream.repair_again:
-                    return
-                stream.repair_again = False
-        except RpcError:
-            logger.warning("stream %s: a gap could not be read yet", stream.key)
-        finally:
-            stream.repair = None
-            stream.repair_again = False
-            if stream.held and stream.gap_timer is None and self.live.get(stream.key) is stream:
-                stream.gap_timer = self._loop.call_later(GAP_S * 4, self._start_repair, stream)
-
     def identify(self, stream: LiveStream, head: StreamHead) -> None:
         """The stream has got its row, or another one: a restored database has other epochs."""
         if stream.id == head.id and stream.epoch == head.epoch:
@@ -192,9 +146,9 @@ class Hub:
         stream.id = head.id
         stream.epoch = head.epoch
         if not first and stream.cursor is not None:
-            self._reset(stream, head)
+            self.reset(stream, head)
 
-    def _reset(self, stream: LiveStream, head: StreamHead) -> None:
+    def reset(self, stream: LiveStream, head: StreamHead) -> None:
         """Cursors of another epoch mean nothing: members are told and go on from the head."""
         stream.cursor = head.head
         stream.acked = head.acked
@@ -234,7 +188,7 @@ class Hub:
         if stream.is_inbox:
             stream.origins[message["node"]] = head.head
         if not head.epoch:  # the sender has nobody in the stream and does not know
-            self._start_repair(stream)
+            self.repairs.start(stream)
             return
         if stream.id is None:
             self.identify(stream, head)
@@ -244,50 +198,10 @@ class Hub:
             self.publish(stream, seq, text)
         self.flush()
         if stream.cursor is not None and head.head > stream.cursor and "entries" not in message:
-            self._start_repair(stream)
+            self.repairs.start(stream)
 
     async def check_heads(self) -> None:
-        """The head check: an entry whose publisher died, or that a command wrote, is never stuck."""
-        due = self._due_for_check()
-        with_row = {stream.id: (stream, stream.cursor) for stream in due if stream.id is not None}
-        without = [stream for stream in due if stream.id is None and stream.cursor is not None]
-        heads = await self._store.heads(list(with_row)) if with_row else {}
-        for stream_id, (stream, passed) in with_row.items():
-            if (head := heads.get(stream_id)) is not None:
-                self._check(stream, head, passed or 0)
-            elif self.live.get(stream.key) is stream:
-                self._lose_row(stream)
-        found = await self._store.find([stream.key for stream in without]) if without else {}
-        for stream in without:
-            if (head := found.get(stream.key)) is not None:
-                self._check(stream, head)
-
-    def _due_for_check(self) -> list[LiveStream]:
-        """Every room, and inboxes in turn: of those there are as many as users."""
-        rooms = [stream for stream in self.live.values() if not stream.is_inbox]
-        inboxes = [stream for stream in self.live.values() if stream.is_inbox]
-        if len(inboxes) > INBOXES_CHECKED:
-            start = self._inboxes_checked % len(inboxes)
-            inboxes = (inboxes[start:] + inboxes[:start])[:INBOXES_CHECKED]
-            self._inboxes_checked = start + INBOXES_CHECKED
-        return rooms + inboxes
-
-    def _lose_row(self, stream: LiveStream) -> None:
-        stream.id = None
-        stream.epoch = ""
-        self._reset(stream, StreamHead(0, "", 0))
-        self.fanout.pump()
-
-    def _check(self, stream: LiveStream, head: StreamHead, passed: int = 0) -> None:
-        """`passed`: the cursor before the head was read. All of it had been committed, so that a lower head is
-        that of a copy which took over and lacks the last commits: their seqs will be used again."""
-        if self.live.get(stream.key) is not stream or stream.cursor is None:
-            return
-        if stream.id == head.id and stream.epoch == head.epoch and head.head < passed <= stream.cursor:
-            self._reset(stream, head)
-        self.identify(stream, head)
-        if head.head > stream.cursor:
-            self._start_repair(stream)
+        await self._heads.check()
 
     # -- subscriptions -----------------------------------------------------------------------------------
 
@@ -315,9 +229,9 @@ class Hub:
         if head is not None:
             stream.id, stream.epoch, stream.acked = head.id, head.epoch, head.acked
         stream.cursor = head.head if head is not None else 0
-        self._drain_held(stream)
+        self.drain_held(stream)
         if stream.held:
-            stream.gap_timer = self._loop.call_later(GAP_S, self._start_repair, stream)
+            self.repairs.soon(stream)
 
     def unsubscribe(self, subscription: Subscription) -> None:
         stream = subscription.stream
@@ -369,7 +283,7 @@ class Hub:
             return
         waiter: asyncio.Future[None] = self._loop.create_future()
         stream.waiters.append((seq, waiter))
-        self._start_repair(stream)
+        self.repairs.start(stream)
         try:
             async with asyncio.timeout(4):
                 await waiter

@@ -11,7 +11,7 @@ from projects.limits import RATES, Sizes
 from realtime.close_codes import CLOSE_CODES
 from realtime.conversations import conversations
 from realtime.errors import ERRORS, INTERNAL, INVALID_PARAMS, NOT_LOGGED_IN, TOO_OFTEN, ErrorKind
-from realtime.methods import EntryPush
+from realtime.payloads import EntryPush
 from realtime.registry import EVENTS, METHODS, Method
 from realtime.shapes import MARK, carried_shapes
 

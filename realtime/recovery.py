@@ -1,14 +1,14 @@
 """Recovery: what a reader has missed, in pages that meet the hub's cursor."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from realtime.close_codes import SESSION_LOST
 from realtime.errors import NOT_AUTHORIZED, RpcError
 from realtime.rings import RING_S
-from realtime.streams import PAGE_BYTES, LiveStream, StreamStore, Subscription, entries_size, entry_text
+from realtime.streams import PAGE_BYTES, LiveStream, StoredEntry, StreamStore, Subscription, entries_size, entry_text
 
 if TYPE_CHECKING:
     from realtime.hub import Hub
@@ -36,6 +36,10 @@ class Recovery:
     live: bool
 
 
+def _texts(stream: LiveStream, entries: Sequence[StoredEntry]) -> list[tuple[int, str]]:
+    return [(entry.seq, entry_text(stream.json_name, entry)) for entry in entries]
+
+
 class Recoveries:
     def __init__(self, hub: "Hub", store: StreamStore, clock_ms: Callable[[], int]) -> None:
         self._hub = hub
@@ -48,24 +52,22 @@ class Recoveries:
         cursor = stream.cursor or 0
         if after >= cursor:
             return Page([], after)
+        if stream.is_inbox:
+            return await self._unread(stream, after, max_bytes)
         recent = stream.ring_page(after, max_bytes)
         if recent is not None:
             return Page(recent, recent[-1][0] if recent else cursor)
         if stream.id is None:
             return Page([], cursor)
         life = (stream.id, stream.epoch)
-        last = after
-        while True:
-            stored = await self._store.read(stream.id, last, max_bytes)
-            if life != (stream.id, stream.epoch):  # reset meanwhile: what was read is of the lost time
-                return Page([], stream.cursor or 0)
-            if not stored:
-                return Page([], cursor)  # retention has deleted it; what came meanwhile is another page
-            passed = [entry for entry in stored if entry.seq <= (stream.cursor or 0)]
-            entries = [(entry.seq, entry_text(stream.json_name, entry)) for entry in passed if not entry.hidden]
-            last = passed[-1].seq if passed else last
-            if entries or not passed or last >= cursor:
-                break  # else all of it is hidden: its reader would ask for the same again and again
+        stored = await self._store.read(stream.id, after, max_bytes)
+        if life != (stream.id, stream.epoch):  # reset meanwhile: what was read is of the lost time
+            return Page([], stream.cursor or 0)
+        if not stored:
+            return Page([], cursor)  # retention has deleted it; what came meanwhile is another page
+        passed = [entry for entry in stored if entry.seq <= (stream.cursor or 0)]
+        entries = _texts(stream, passed)
+        last = passed[-1].seq if passed else after
         left = max_bytes - entries_size(entries)
         if left > 0 and len(passed) == len(stored):
             more = stream.ring_page(last, left)
@@ -73,6 +75,21 @@ class Recoveries:
                 entries += more
                 last = more[-1][0]
         return Page(entries, last)
+
+    async def _unread(self, stream: LiveStream, after: int, max_bytes: int) -> Page:
+        """Of an inbox only what is not hidden is read, however much lies between: it has one reader, so no ring."""
+        cursor = stream.cursor or 0
+        if stream.id is None:
+            return Page([], cursor)
+        life = (stream.id, stream.epoch)
+        stored, is_all = await self._store.read_unread(stream.id, after, max_bytes)
+        if life != (stream.id, stream.epoch):
+            return Page([], stream.cursor or 0)
+        passed = [entry for entry in stored if entry.seq <= (stream.cursor or 0)]
+        last = passed[-1].seq if passed else after
+        if is_all or len(passed) < len(stored):
+            last = max(last, cursor)  # nothing else is there up to the cursor of before
+        return Page(_texts(stream, passed), last)
 
     async def recover(
         self, stream: LiveStream, after: int, epoch: str, window_ms: int, max_bytes: int = PAGE_BYTES

@@ -10,17 +10,19 @@ import random
 import secrets
 import time
 from collections.abc import Callable, Coroutine, Mapping
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, TypeVar
 
 from channels.layers import get_channel_layer
 from django.conf import settings
 
 from realtime.bridge import Bridge
 from realtime.close_codes import SERVER_RESTART
-from realtime.hub import HEAD_CHECK_S, Hub
+from realtime.heads import HEAD_CHECK_S
+from realtime.hub import Hub
 from realtime.layer import ChannelsLayer, Layer, NoLayer, node_group
 from realtime.lease import Lease
-from realtime.presence import MemoryPresence, PresenceStore, PresenceTiming, PresenceUnavailable, RedisPresence
+from realtime.parts import Part, Round, go_round
+from realtime.presence import MemoryPresence, PresenceStore, PresenceTiming, RedisPresence
 from realtime.pressure import Pressure
 from realtime.recovery import Recoveries
 from realtime.removals import LOOK_S, Removals
@@ -38,17 +40,6 @@ REAP_S: Final = 0.5
 TICK_S: Final = 1.0
 STANDSTILL_S: Final = 3.0
 """A loop that did not tick for so long was stopped."""
-
-
-class Part(Protocol):
-    """What a higher floor adds to a runtime."""
-
-    async def start(self) -> None: ...
-
-    async def drain(self) -> None:
-        """Finishes what is acknowledged or in work; bounded in time."""
-
-    async def stop(self) -> None: ...
 
 
 PartT = TypeVar("PartT", bound=Part)
@@ -128,13 +119,14 @@ class Runtime:
         await self.layer.subscribe(node_group(self.node))
         for part in self._parts.values():
             await part.start()
-        self._tasks = [
-            self.loop.create_task(self._every(TICK_S, self._tick), name="tick"),
-            self.loop.create_task(self._every(HEAD_CHECK_S, self._check_heads), name="head-check"),
-            self.loop.create_task(self._every(self.timing.lease_renew_ms / 1000, self._renew), name="lease"),
-            self.loop.create_task(self._every(REAP_S, self._reap), name="reaper"),
-            self.loop.create_task(self._every(LOOK_S, self.removals.look), name="removals"),
-        ]
+        rounds = (
+            Round("tick", TICK_S, self._tick),
+            Round("head check", HEAD_CHECK_S, self._check_heads),
+            Round("lease", self.timing.lease_renew_ms / 1000, self._renew),
+            Round("reaper", REAP_S, self._reap),
+            Round("removals", LOOK_S, self.removals.look),
+        )
+        self._tasks = [self.loop.create_task(go_round(one), name=one.what) for one in rounds]
         _running.append(self)
 
     def _soon(self, coroutine: Coroutine[Any, Any, None]) -> None:
@@ -144,16 +136,6 @@ class Runtime:
         handler = self.hints.get(message.get("kind", ""))
         if handler is not None:
             handler(message)
-
-    async def _every(self, period_s: float, action: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        while True:
-            await asyncio.sleep(period_s)
-            try:
-                await action()
-            except PresenceUnavailable:
-                logger.warning("the presence store is out of reach")
-            except Exception:
-                logger.exception("%s failed", action.__qualname__)
 
     async def _tick(self) -> None:
         now_s = self.loop.time()

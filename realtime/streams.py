@@ -64,6 +64,9 @@ class StreamStore(Protocol):
     async def read(self, stream_id: int, after: int, max_bytes: int) -> list[StoredEntry]:
         """Entries after seq `after`, ascending: as many as fit, at least one if there is one."""
 
+    async def read_unread(self, stream_id: int, after: int, max_bytes: int) -> tuple[list[StoredEntry], bool]:
+        """The same of an inbox without what is hidden; and whether this is all there is."""
+
     async def first_since(self, stream_id: int, after: int, since_ms: int) -> int | None:
         """The first seq after `after` that is not older than `since_ms`; None if there is none."""
 

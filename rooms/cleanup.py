@@ -1,54 +1,26 @@
 """Clears the attributes of RTM rooms that stay empty for 5 minutes (docs/contract.md 7)."""
 
-import asyncio
-import logging
 import secrets
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from realtime.errors import RpcError
-from realtime.presence import PresenceUnavailable
-from realtime.runtime import Runtime
+from realtime.parts import RecurringPart, Round
 from rooms.models import Room
 from rooms.selectors import rooms_with_attributes
 from rooms.services.attributes import clear_empty_room, mark_empty, mark_in_use
-
-logger = logging.getLogger(__name__)
 
 PERIOD_S: Final = 30.0
 EMPTY_FOR: Final = timedelta(minutes=5)
 BATCH: Final = 200
 
 
-class Cleanup:
+class Cleanup(RecurringPart):
     """A part of the runtime. Any number of processes may look: marks and clearing are decided in the
     database, and a mark counts only within one life of the presence store."""
 
-    def __init__(self, runtime: Runtime) -> None:
-        self._runtime = runtime
-        self._task: asyncio.Task[None] | None = None
-
-    async def start(self) -> None:
-        self._task = self._runtime.loop.create_task(self._run(), name="attribute-cleanup")
-
-    async def drain(self) -> None:
-        return
-
-    async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-
-    async def _run(self) -> None:
-        while True:
-            await asyncio.sleep(PERIOD_S)
-            try:
-                await self.sweep()
-            except (RpcError, PresenceUnavailable):
-                logger.warning("the clean-up of empty rooms is put off: storage out of reach")
-            except Exception:
-                logger.exception("the clean-up of empty rooms failed")
+    def rounds(self) -> Sequence[Round]:
+        return (Round("the clean-up of empty rooms", PERIOD_S, self.sweep),)
 
     async def sweep(self) -> int:
         """Looks at every RTM room with attributes once. Returns how many were cleared."""

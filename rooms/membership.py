@@ -12,7 +12,7 @@ from realtime.errors import (
     UNAVAILABLE,
     RpcError,
 )
-from realtime.methods import Cursor
+from realtime.payloads import Cursor
 from realtime.rates import KeyedBuckets
 from realtime.recovery import Recovery
 from realtime.runtime import Runtime

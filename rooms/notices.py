@@ -14,6 +14,7 @@ import msgspec
 from realtime.connection import Connection
 from realtime.errors import RpcError
 from realtime.frames import Chunk
+from realtime.parts import RecurringPart, Round
 from realtime.presence import PresenceUnavailable
 from realtime.protocol import notification_text
 from realtime.registry import event
@@ -26,6 +27,7 @@ COALESCE_S: Final = 0.02
 COUNT_EVERY_S: Final = 1.0
 COUNT_EVERY_LARGE_S: Final = 3.0
 RECHECK_S: Final = 10.0
+RECHECK_EVERY_S: Final = 1.0
 LISTED: Final = 512
 READS: Final = 10
 """Of a list that goes out of date while it is read."""
@@ -83,27 +85,24 @@ class _Copy:
         self.touched = False
 
 
-class Notices:
+class Notices(RecurringPart):
     """A part of the runtime."""
 
     def __init__(self, runtime: Runtime) -> None:
-        self._runtime = runtime
+        super().__init__(runtime)
         self._copies: dict[StreamKey, _Copy] = {}
-        self._task: asyncio.Task[None] | None = None
+
+    def rounds(self) -> Sequence[Round]:
+        return (Round("the recheck of members", RECHECK_EVERY_S, self._recheck),)
 
     async def start(self) -> None:
         self._runtime.sessions.on_membership.append(self._changed)
         self._runtime.sessions.on_restored.append(self.prime)
         self._runtime.hints["members"] = self._receive_hint
-        self._task = self._runtime.loop.create_task(self._recheck(), name="member-recheck")
-
-    async def drain(self) -> None:
-        return
+        await super().start()
 
     async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await super().stop()
         for copy in self._copies.values():
             if copy.timer is not None:
                 copy.timer.cancel()
@@ -281,13 +280,11 @@ class Notices:
 
     async def _recheck(self) -> None:
         """Every room now and then, in case a hint was lost. One process alone loses none."""
-        while True:
-            await asyncio.sleep(1.0)
-            now_s = self._runtime.loop.time()
-            for key in list(self._copies):
-                copy = self._copy(key)
-                if copy is not None and self._runtime.hub.shared and now_s - copy.checked_s > RECHECK_S:
-                    self.touch(key)
+        now_s = self._runtime.loop.time()
+        for key in list(self._copies):
+            copy = self._copy(key)
+            if copy is not None and self._runtime.hub.shared and now_s - copy.checked_s > RECHECK_S:
+                self.touch(key)
 
 
 def _room_name(stream: LiveStream) -> str:

@@ -13,7 +13,7 @@ from peers.services.attributes import change_attributes
 from realtime.calls import Call
 from realtime.errors import OVERLOADED, SIZE_OVERFLOW, UNAVAILABLE, USER_NOT_FOUND, RpcError
 from realtime.ids import Name
-from realtime.methods import Empty
+from realtime.payloads import Empty
 from realtime.registry import method
 from realtime.session import Session
 

@@ -22,7 +22,7 @@ from realtime.errors import (
     RpcError,
 )
 from realtime.ids import MessageId, Name, Seq, is_name
-from realtime.methods import EntryPush
+from realtime.payloads import EntryPush
 from realtime.registry import DEFERRED, Deferred, event, method
 from realtime.session import Session
 from realtime.shapes import carries

@@ -10,7 +10,7 @@ from projects.limits import CEILINGS
 from realtime.calls import Call
 from realtime.errors import LIMIT_EXCEEDED, UNAVAILABLE, RpcError
 from realtime.ids import Name
-from realtime.methods import Empty
+from realtime.payloads import Empty
 from realtime.registry import method
 
 

@@ -10,7 +10,7 @@ from messaging.attributes import Operation
 from realtime.calls import Call
 from realtime.errors import LIMIT_EXCEEDED, REVISION_CONFLICT, SIZE_OVERFLOW
 from realtime.ids import MessageId, Name, Seq
-from realtime.methods import EntryPush
+from realtime.payloads import EntryPush
 from realtime.registry import event, method
 from rooms.methods.common import STORAGE_ERRORS, AttributeItem, attribute_items, check_room
 from rooms.policy import Action, require

@@ -7,7 +7,7 @@ import msgspec
 from realtime.calls import Call
 from realtime.errors import JOIN_SAME_ROOM_TOO_OFTEN, LIMIT_EXCEEDED, NOT_IN_ROOM, UNAVAILABLE, RpcError
 from realtime.ids import Name
-from realtime.methods import Cursor, Empty, RawEntry, raw_entry
+from realtime.payloads import Cursor, Empty, RawEntry, raw_entry
 from realtime.registry import DEFERRED, Deferred, method
 from rooms import membership
 from rooms.methods.common import STORAGE_ERRORS, AttributeItem, RoomParams, attribute_items, check_room

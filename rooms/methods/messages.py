@@ -12,7 +12,7 @@ from messaging.selectors import find_answer, history
 from realtime.calls import Call
 from realtime.errors import EXPIRED, LIMIT_EXCEEDED, NOT_IN_ROOM, OUT_OF_TURN, REJECTED, SIZE_OVERFLOW, RpcError
 from realtime.ids import MessageId, Name, Seq
-from realtime.methods import EntryPush, RawEntry, raw_entry
+from realtime.payloads import EntryPush, RawEntry, raw_entry
 from realtime.protocol import encode
 from realtime.registry import DEFERRED, Deferred, event, method
 from realtime.shapes import carries

@@ -7,6 +7,7 @@ import pytest
 
 if TYPE_CHECKING:
     from tests.support.clock import Lifetime
+    from tests.support.name_server import NameServer
     from tests.support.receiver import Receiver
 
 
@@ -42,3 +43,12 @@ def receiver() -> "Iterator[Receiver]":
 
     with receiving() as receiver:
         yield receiver
+
+
+@pytest.fixture
+def name_server() -> "Iterator[NameServer]":
+    from tests.support.name_server import NameServer
+
+    server = NameServer()
+    yield server
+    server.release()

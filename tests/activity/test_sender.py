@@ -7,6 +7,7 @@ import pytest
 from asgiref.sync import sync_to_async
 
 from activity import http, sender
+from activity.lookups import FAILING_THREADS, Lookups
 from activity.models import Webhook
 from activity.sender import Sender
 from activity.services.deliveries import BACK_OFF_S, LEASE, claim_deliveries
@@ -16,6 +17,7 @@ from tests.support.activity import deliver, deliveries, make_webhook, pump, reco
 from tests.support.client import Client
 from tests.support.clock import Lifetime, clocked_runtimes
 from tests.support.doubles import until
+from tests.support.name_server import NameServer
 from tests.support.receiver import CLOSE, DRIP, HANG, Receiver, receiving
 
 
@@ -132,7 +134,7 @@ async def test_after_a_failure_one_goes_at_a_time_until_one_is_taken(
     class Counting:
         at_once = 0
 
-        async def __call__(self, url: str, headers: dict[str, str], body: bytes) -> int:
+        async def __call__(self, url: str, headers: dict[str, str], body: bytes, *, is_failing: bool) -> int:
             self.at_once += 1
             if self.at_once == 1:
                 widths.append(0)
@@ -235,7 +237,7 @@ async def test_dead_receivers_do_not_take_all_lanes(
     gate = asyncio.Event()
     calls: list[str] = []
 
-    async def fail_or_wait(url: str, headers: dict[str, str], body: bytes) -> int:
+    async def fail_or_wait(url: str, headers: dict[str, str], body: bytes, *, is_failing: bool) -> int:
         calls.append(url)
         if "dead" in url and len(calls) > 4:
             await gate.wait()
@@ -261,6 +263,36 @@ async def test_dead_receivers_do_not_take_all_lanes(
     assert len([url for url in calls if "dead" in url]) <= 2
     gate.set()
     await part.idle()
+    await part.stop()
+
+
+async def test_silent_name_servers_hold_up_no_other_webhook(
+    lifetime: Lifetime, fast_app: str, receiver: Receiver, name_server: NameServer
+) -> None:
+    """As many endpoints as have a lane are broken, and the look-up of each holds its thread on and on."""
+    for number in range(sender.FAILING_LANES):
+        await make_webhook(fast_app, f"https://silent{number}.example/", events=["room.sent"])
+    ann = await lifetime.enter(fast_app, "ann", "math")
+    await send(ann, "x")
+    await pump(lifetime.runtime)
+    part = Sender(lifetime.runtime, lookups=Lookups(name_server.resolve))
+    name_server.is_gone = True
+    await part.look()
+    await part.idle()
+    assert name_server.asked == sender.FAILING_LANES
+    name_server.is_gone = False
+    lifetime.clock.advance(BACK_OFF_S[0] * 1.2)
+    await part.look()
+    await until(lambda: name_server.waiting == FAILING_THREADS)
+    healthy = await make_webhook(fast_app, receiver.url, events=["room.sent"])
+    await send(ann, "y")
+    await pump(lifetime.runtime)
+    await part.look()
+    await asyncio.to_thread(receiver.wait_for_arrival)
+    assert name_server.waiting == FAILING_THREADS
+    name_server.release()
+    await part.idle()
+    assert await states(healthy) == ["delivered"]
     await part.stop()
 
 

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
 
 @pytest.fixture(autouse=True)
 def _deadlines_when_the_test_says(_database: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("invitations.deadlines.PERIOD_S", 3600.0)
+    monkeypatch.setattr("invitations.deadlines.CLOCK_S", 3600.0)
+    monkeypatch.setattr("invitations.deadlines.PARTIES_S", 3600.0)
 
 
 @pytest.fixture

@@ -9,6 +9,8 @@ from peers.delivery import PeerMessages
 from tests.support.client import Client
 from tests.support.clock import Lifetime
 
+KEPT = {"offline": True}
+
 
 @dataclass
 class Post:
@@ -66,6 +68,12 @@ async def committed(answer: "asyncio.Future[Any]", reader: Client) -> dict[str, 
     pushed = await reader.expect("peer.sent")
     assert not answer.done()
     return pushed
+
+
+async def answered(answer: "asyncio.Future[Any]") -> bool:
+    """Whether the message was received."""
+    received: bool = (await asyncio.wait_for(answer, 10))["received"]
+    return received
 
 
 def texts_in(login: dict[str, Any]) -> list[str]:

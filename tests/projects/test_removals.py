@@ -10,9 +10,10 @@ from django.core.exceptions import ValidationError
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError
 
+from messaging.retention import purges
 from projects.models import Project, Removal
 from projects.selectors import active_ban, active_bans, pending_removals
-from projects.services import ban_user, finish_removals, kick_user, lift_ban
+from projects.services import ban_user, finish_removals, kick_user, lift_ban, purge_removals
 
 NOW = datetime(2026, 1, 15, 9, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -141,3 +142,60 @@ def test_a_command_says_what_cannot_be(project: Project, name: str, arguments: l
     with pytest.raises(CommandError):
         run(name, project.app_id, *arguments)
     assert not Removal.objects.filter(project=project).exists()
+
+
+# -- retention -----------------------------------------------------------------------------------------------
+
+KEPT = timedelta(days=30)
+
+
+def make_removals(project: Project) -> dict[str, Removal]:
+    """One of each kind and state, all from long ago, by what became of them."""
+    long_ago = NOW - 400 * 24 * HOUR
+    made = {
+        name: kick_user(project_id=project.pk, uid=name, now=long_ago) for name in ("kicked", "just kicked", "not yet")
+    }
+    for name, until in (
+        ("over", NOW - KEPT - HOUR),
+        ("just over", NOW - KEPT + HOUR),
+        ("for long", NOW + HOUR),
+        ("for good", None),
+        ("lifted", None),
+        ("just lifted", None),
+    ):
+        made[name] = ban_user(project_id=project.pk, uid=name, now=long_ago, until=until)
+    lift_ban(project_id=project.pk, uid="lifted", now=NOW - KEPT - HOUR)
+    lift_ban(project_id=project.pk, uid="just lifted", now=NOW - KEPT + HOUR)
+    finish_removals(ids=[row.pk for row in made.values() if row.uid not in ("just kicked", "not yet")], now=long_ago)
+    finish_removals(ids=[made["just kicked"].pk], now=NOW - KEPT + HOUR)
+    return made
+
+
+def left(project: Project) -> set[str]:
+    return set(project.removals.values_list("uid", flat=True))
+
+
+def test_what_has_ended_is_kept_as_long_as_messages(make_project: Callable[..., Project]) -> None:
+    project, other = make_project(retention_days=KEPT.days), make_project()
+    for one in (project, other):
+        make_removals(one)
+    purge = next(purge for purge in purges() if "bans" in purge.what)
+    everything = left(project)
+    assert purge.count(project.pk, NOW) == 3
+    assert left(project) == everything
+    assert sum(purge.delete(project.pk, NOW)) == 3
+    assert left(project) == everything - {"kicked", "over", "lifted"}
+    assert left(other) == everything
+    assert purge.count(project.pk, NOW) == sum(purge.delete(project.pk, NOW)) == 0
+
+
+def test_the_command_deletes_them_in_short_transactions(project: Project) -> None:
+    for number in range(5):
+        removal = kick_user(project_id=project.pk, uid=f"u{number}", now=NOW - 400 * 24 * HOUR)
+        finish_removals(ids=[removal.pk], now=NOW - 400 * 24 * HOUR)
+    assert list(purge_removals(project_id=project.pk, before=NOW, batch=2)) == [2, 2, 1]
+    kick_user(project_id=project.pk, uid="ann", now=NOW - 400 * 24 * HOUR)
+    finish_removals(ids=[row.pk for row in project.removals.all()], now=NOW - 400 * 24 * HOUR)
+    out = StringIO()
+    call_command("purge_expired", "--project", project.app_id, stdout=out)
+    assert f"test ({project.app_id}): deleted 1 kicks and bans that have ended" in out.getvalue().splitlines()

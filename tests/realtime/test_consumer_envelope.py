@@ -12,7 +12,7 @@ import pytest
 from realtime.calls import Call
 from realtime.close_codes import FRAME_TOO_BIG, PROTOCOL_ERROR
 from realtime.connection import ERROR_RATE
-from realtime.methods import Empty
+from realtime.payloads import Empty
 from realtime.protocol import MAX_BATCH, MAX_FRAME_BYTES
 from realtime.registry import METHODS, Method
 from tests.support.client import CallFailed, Client, InProcess

@@ -5,8 +5,9 @@ import asyncio
 import pytest
 
 from realtime.errors import UNAVAILABLE, RpcError
-from realtime.hub import GAP_S, HELD_LIMIT
+from realtime.hub import HELD_LIMIT
 from realtime.layer import stream_group
+from realtime.repairs import GAP_S
 from tests.support.doubles import Gate, Hints, LogStore
 from tests.support.hubs import KEY, HubBench
 

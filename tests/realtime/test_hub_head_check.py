@@ -11,7 +11,7 @@ from messaging import selectors
 from messaging.models import Stream
 from messaging.services import append_entry, ensure_stream
 from projects.models import Project
-from realtime.hub import HEAD_CHECK_S
+from realtime.heads import HEAD_CHECK_S
 from tests.support.doubles import Hints
 from tests.support.hubs import KEY, HubBench
 from tests.support.runtimes import clients, elsewhere, runtimes, seqs

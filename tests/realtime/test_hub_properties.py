@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from realtime.hub import GAP_S
+from realtime.repairs import GAP_S
 from realtime.rings import RING_S
 from realtime.streams import Subscription
 from tests.support.doubles import LogStore, Sink

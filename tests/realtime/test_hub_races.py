@@ -6,7 +6,7 @@ import pytest
 
 from realtime.close_codes import SESSION_LOST
 from realtime.errors import UNAVAILABLE, RpcError
-from realtime.hub import GAP_S
+from realtime.repairs import GAP_S
 from realtime.streams import Subscription
 from tests.support.doubles import Gate, LogStore, Sink
 from tests.support.hubs import KEY, HubBench

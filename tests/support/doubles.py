@@ -189,6 +189,10 @@ class LogStore:
         await self._pass_gate()
         return found
 
+    async def read_unread(self, stream_id: int, after: int, max_bytes: int) -> tuple[list[StoredEntry], bool]:
+        found = await self.read(stream_id, after, max_bytes)
+        return found, not found or found[-1] is self.rows[stream_id][-1]
+
     async def first_since(self, stream_id: int, after: int, since_ms: int) -> int | None:
         self._fail()
         found = next((row.seq for row in self.rows[stream_id] if row.seq > after and row.ts >= since_ms), None)

@@ -59,7 +59,8 @@ async def runtimes(
             runtime = Runtime(layer=hints.layer(), presence=presence(), **options)
             with (
                 mock.patch("realtime.runtime.HEAD_CHECK_S", 3600.0),
-                mock.patch("invitations.deadlines.PERIOD_S", 3600.0),
+                mock.patch("invitations.deadlines.CLOCK_S", 3600.0),
+                mock.patch("invitations.deadlines.PARTIES_S", 3600.0),
             ):
                 await runtime.start()
             stack.push_async_callback(stopped, runtime)
