@@ -249,8 +249,8 @@ class PeerMessages(RecurringPart):
             self._runtime.hub.spawn(self._confirm(doubtful))
 
     def _may_be_withdrawn(self, one: _Waiting) -> bool:
-        """Whether something else than this process may have withdrawn it: an answer to an earlier attempt, or a login
-        of the receiver that found newer ones to keep, or it too old."""
+        """Whether something else than this process may have withdrawn it: an answer to an earlier attempt, newer ones
+        that are kept, or a login of the receiver that found it too old."""
         waited_s = self._runtime.loop.time() - one.message.began_s
         return one.repeated or bool(one.message.flags & EntryFlag.OFFLINE) or waited_s > WAIT_S
 

@@ -19,14 +19,7 @@ from realtime.openings import Openings
 from realtime.protocol import notification_text
 from realtime.repairs import Repairs
 from realtime.rings import Rings
-from realtime.streams import (
-    LiveStream,
-    StreamHead,
-    StreamKey,
-    StreamStore,
-    Subscription,
-    entries_size,
-)
+from realtime.streams import LiveStream, StreamHead, StreamKey, StreamStore, Subscription, entries_size
 from realtime.tasks import cancel_all
 
 if TYPE_CHECKING:
@@ -201,6 +194,7 @@ class Hub:
             self.repairs.start(stream)
 
     async def check_heads(self) -> None:
+        """Has everything read that was committed and has not come. Raises RpcError `unavailable`."""
         await self._heads.check()
 
     # -- subscriptions -----------------------------------------------------------------------------------
