@@ -1,8 +1,8 @@
 /** One stay in a room: the session, what stands in the chat, and the views that show it. */
 
-import { watchPage } from "../rtm/lifecycle.js";
-import { Room } from "../rtm/room.js";
-import { Session } from "../rtm/session.js";
+import { watchPage } from "../rtm/connection/lifecycle.js";
+import { Room } from "../rtm/session/room.js";
+import { Session } from "../rtm/session/session.js";
 import { Comings } from "./comings.js";
 import { Composer } from "./composer.js";
 import { ConnectionView } from "./connection_view.js";
@@ -18,7 +18,7 @@ import { Unsent } from "./unsent.js";
 /**
  * @typedef {object} Means
  * @property {import("./texts.js").Texts} texts
- * @property {import("../rtm/runtime.js").Runtime} runtime
+ * @property {import("../rtm/connection/runtime.js").Runtime} runtime
  * @property {import("./keep.js").Keep} keep of the browser
  */
 
@@ -163,8 +163,8 @@ export class Chat {
   }
 
   /**
-   * @param {import("../rtm/session.js").State} state
-   * @param {import("../rtm/session.js").Reason} reason
+   * @param {import("../rtm/session/session.js").State} state
+   * @param {import("../rtm/session/session.js").Reason} reason
    */
   #stateChanged(state, reason) {
     if (this.#stops.signal.aborted) return;

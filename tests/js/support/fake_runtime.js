@@ -1,6 +1,6 @@
 /** A runtime whose clock, network and dice belong to the test. */
 
-/** @typedef {import("../../../static/rtm/runtime.js").SocketLike} SocketLike */
+/** @typedef {import("../../../static/rtm/connection/runtime.js").SocketLike} SocketLike */
 
 /**
  * The client's end of a connection. What the client sends lands in `sent`, and in `onsend` where it is set;

@@ -5,7 +5,7 @@
 
 /** @typedef {import("./fake_runtime.js").FakeRuntime} FakeRuntime */
 /** @typedef {import("./fake_runtime.js").FakeSocket} FakeSocket */
-/** @typedef {import("../../../static/rtm/protocol.js").Entry} Entry */
+/** @typedef {import("../../../static/rtm/connection/protocol.js").Entry} Entry */
 
 /** One way of the network, in milliseconds. */
 const LATENCY_MS = 5;

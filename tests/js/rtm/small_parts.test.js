@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Backoff } from "../../static/rtm/backoff.js";
-import { Emitter } from "../../static/rtm/emitter.js";
-import { endingOf } from "../../static/rtm/errors.js";
-import { createIdMaker } from "../../static/rtm/ids.js";
-import { watchPage } from "../../static/rtm/lifecycle.js";
-import { Members } from "../../static/rtm/members.js";
-import { workerTimers } from "../../static/rtm/timers.js";
-import { FakeRuntime } from "./support/fake_runtime.js";
+import { Backoff } from "../../../static/rtm/connection/backoff.js";
+import { Emitter } from "../../../static/rtm/connection/emitter.js";
+import { endingOf } from "../../../static/rtm/connection/errors.js";
+import { createIdMaker } from "../../../static/rtm/connection/ids.js";
+import { watchPage } from "../../../static/rtm/connection/lifecycle.js";
+import { Members } from "../../../static/rtm/session/members.js";
+import { workerTimers } from "../../../static/rtm/connection/timers.js";
+import { FakeRuntime } from "../support/fake_runtime.js";
 
 test("backoff: the wait is drawn from nothing to a doubling ceiling, up to the cap", () => {
   const most = new Backoff({ random: () => 1, baseMs: 500, capMs: 3000 });

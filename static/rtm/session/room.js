@@ -4,17 +4,17 @@
  */
 
 import { Attributes } from "./attributes.js";
-import { Backoff } from "./backoff.js";
-import { Emitter } from "./emitter.js";
-import { NotConnectedError, RpcError, RtmError, TimeoutError } from "./errors.js";
-import { createIdMaker } from "./ids.js";
+import { Backoff } from "../connection/backoff.js";
+import { Emitter } from "../connection/emitter.js";
+import { NotConnectedError, RpcError, RtmError, TimeoutError } from "../connection/errors.js";
+import { createIdMaker } from "../connection/ids.js";
 import { Members } from "./members.js";
 import { Outbox } from "./outbox.js";
 import { Stream } from "./stream.js";
 
 /** @typedef {import("./session.js").Session} Session */
-/** @typedef {import("./protocol.js").Entry} Entry */
-/** @typedef {import("./protocol.js").Message} Message */
+/** @typedef {import("../connection/protocol.js").Entry} Entry */
+/** @typedef {import("../connection/protocol.js").Message} Message */
 /** @typedef {import("./outbox.js").Receipt} Receipt */
 
 /**

@@ -4,11 +4,11 @@
  * An acknowledgement of an own message carries a `seq` too, and never moves the cursor: only entries do.
  */
 
-import { Backoff } from "./backoff.js";
+import { Backoff } from "../connection/backoff.js";
 
-/** @typedef {import("./protocol.js").Entry} Entry */
-/** @typedef {import("./protocol.js").Cursor} Cursor */
-/** @typedef {import("./runtime.js").Runtime} Runtime */
+/** @typedef {import("../connection/protocol.js").Entry} Entry */
+/** @typedef {import("../connection/protocol.js").Cursor} Cursor */
+/** @typedef {import("../connection/runtime.js").Runtime} Runtime */
 
 /**
  * @typedef {object} Page what the server knows after a cursor, or the first part of it
@@ -24,7 +24,7 @@ import { Backoff } from "./backoff.js";
  * @typedef {object} StreamOptions
  * @property {string} name
  * @property {Runtime} runtime
- * @property {(after: number, settle: import("./connection.js").Settle) => void} read asks for a `Page`
+ * @property {(after: number, settle: import("../connection/connection.js").Settle) => void} read asks for a `Page`
  * @property {(entry: Entry) => void} deliver called for each entry once, in order
  * @property {(gap: {from: number, to: number}) => void} lost entries after `from` up to `to` will not come
  */

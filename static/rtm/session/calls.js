@@ -1,9 +1,9 @@
 /** Calls that outlive a connection: they wait for one, and are made again where one is lost under them. */
 
-import { TimeoutError } from "./errors.js";
+import { TimeoutError } from "../connection/errors.js";
 
-/** @typedef {import("./runtime.js").Runtime} Runtime */
-/** @typedef {import("./connection.js").Settle} Settle */
+/** @typedef {import("../connection/runtime.js").Runtime} Runtime */
+/** @typedef {import("../connection/connection.js").Settle} Settle */
 /** @typedef {{method: string, params: object, deadline: number, settle: Settle}} Call */
 
 export class Calls {
@@ -51,7 +51,7 @@ export class Calls {
 
   /**
    * There will be none.
-   * @param {import("./errors.js").RtmError} error
+   * @param {import("../connection/errors.js").RtmError} error
    */
   fail(error) {
     const calls = [...this.#waiting];

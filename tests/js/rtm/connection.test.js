@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 
-import { Connection } from "../../static/rtm/connection.js";
-import { utf8Length } from "../../static/rtm/protocol.js";
-import { FakeRuntime } from "./support/fake_runtime.js";
+import { Connection } from "../../../static/rtm/connection/connection.js";
+import { utf8Length } from "../../../static/rtm/connection/protocol.js";
+import { FakeRuntime } from "../support/fake_runtime.js";
 
 /** @type {FakeRuntime} */
 let runtime;

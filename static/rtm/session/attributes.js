@@ -24,7 +24,7 @@ export class Attributes {
   }
 
   /**
-   * @param {import("./protocol.js").Entry} entry `room.attributes_changed`
+   * @param {import("../connection/protocol.js").Entry} entry `room.attributes_changed`
    * @returns {boolean} false when a snapshot had the change already
    */
   apply({ sender, ts, body }) {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { decodeFrame, encodeRequest, utf8Length } from "../../static/rtm/protocol.js";
+import { decodeFrame, encodeRequest, utf8Length } from "../../../static/rtm/connection/protocol.js";
 
 test("a request has an id, a notification has none", () => {
   assert.deepEqual(JSON.parse(encodeRequest("room.join", { room: "math" }, 7)), {

@@ -3,16 +3,16 @@
  * resuming with the session id and the cursors of all streams, and calls that outlive a lost connection.
  */
 
-import { Backoff } from "./backoff.js";
+import { Backoff } from "../connection/backoff.js";
 import { Calls } from "./calls.js";
-import { Connection } from "./connection.js";
-import { Emitter } from "./emitter.js";
-import { NotConnectedError, RpcError, RtmError, TimeoutError } from "./errors.js";
+import { Connection } from "../connection/connection.js";
+import { Emitter } from "../connection/emitter.js";
+import { NotConnectedError, RpcError, RtmError, TimeoutError } from "../connection/errors.js";
 import { Router } from "./router.js";
 
-/** @typedef {import("./runtime.js").Runtime} Runtime */
-/** @typedef {import("./errors.js").Ending} Ending */
-/** @typedef {import("./connection.js").Settle} Settle */
+/** @typedef {import("../connection/runtime.js").Runtime} Runtime */
+/** @typedef {import("../connection/errors.js").Ending} Ending */
+/** @typedef {import("../connection/connection.js").Settle} Settle */
 /** @typedef {import("./stream.js").Page} Page */
 /** @typedef {"DISCONNECTED" | "CONNECTING" | "CONNECTED" | "RECONNECTING" | "ABORTED"} State */
 /**

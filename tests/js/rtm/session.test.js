@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 
-import { Session } from "../../static/rtm/session.js";
-import { FakeRuntime } from "./support/fake_runtime.js";
-import { FakeServer, rpcError } from "./support/fake_server.js";
+import { Session } from "../../../static/rtm/session/session.js";
+import { FakeRuntime } from "../support/fake_runtime.js";
+import { FakeServer, rpcError } from "../support/fake_server.js";
 
 /** @type {FakeRuntime} */
 let runtime;

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 
-import { layOut } from "../../static/classroom/rows.js";
-import { Timeline } from "../../static/classroom/timeline.js";
+import { layOut } from "../../../static/classroom/rows.js";
+import { Timeline } from "../../../static/classroom/timeline.js";
 
-/** @typedef {import("../../static/classroom/timeline.js").ChatMessage} ChatMessage */
+/** @typedef {import("../../../static/classroom/timeline.js").ChatMessage} ChatMessage */
 
 const NOON = new Date(2030, 4, 6, 12).getTime();
 const MINUTE = 60_000;

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Comings } from "../../static/classroom/comings.js";
-import { FakeRuntime } from "./support/fake_runtime.js";
+import { Comings } from "../../../static/classroom/comings.js";
+import { FakeRuntime } from "../support/fake_runtime.js";
 
 function setUp() {
   const runtime = new FakeRuntime();

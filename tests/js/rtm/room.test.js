@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 
-import { Room } from "../../static/rtm/room.js";
-import { Session } from "../../static/rtm/session.js";
-import { FakeRuntime } from "./support/fake_runtime.js";
-import { FakeServer, rpcError } from "./support/fake_server.js";
+import { Room } from "../../../static/rtm/session/room.js";
+import { Session } from "../../../static/rtm/session/session.js";
+import { FakeRuntime } from "../support/fake_runtime.js";
+import { FakeServer, rpcError } from "../support/fake_server.js";
 
 /** @type {FakeRuntime} */
 let runtime;
@@ -38,7 +38,7 @@ async function join() {
   await promise;
 }
 
-/** @param {string} text @returns {import("../../static/rtm/protocol.js").Message} */
+/** @param {string} text @returns {import("../../../static/rtm/connection/protocol.js").Message} */
 const say = (text) => ({ type: "TEXT", text });
 
 /** Settles with the error's name, or "done". @param {Promise<any>} promise */

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Keep } from "../../static/classroom/keep.js";
-import { Texts } from "../../static/classroom/texts.js";
+import { Keep } from "../../../static/classroom/keep.js";
+import { Texts } from "../../../static/classroom/texts.js";
 
 const DAY = 24 * 3600_000;
 const NOON = new Date(2030, 4, 6, 12).getTime();

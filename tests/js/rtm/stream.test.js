@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 
-import { RpcError } from "../../static/rtm/errors.js";
-import { Stream } from "../../static/rtm/stream.js";
-import { FakeRuntime } from "./support/fake_runtime.js";
+import { RpcError } from "../../../static/rtm/connection/errors.js";
+import { Stream } from "../../../static/rtm/session/stream.js";
+import { FakeRuntime } from "../support/fake_runtime.js";
 
-/** @typedef {import("../../static/rtm/connection.js").Settle} Settle */
+/** @typedef {import("../../../static/rtm/connection/connection.js").Settle} Settle */
 
 /** @type {FakeRuntime} */
 let runtime;

@@ -5,12 +5,12 @@
  * when that is refused, the server refuses this one too, so that they stand in the room in the order of sending.
  */
 
-import { Backoff } from "./backoff.js";
-import { RpcError, RtmError, TimeoutError } from "./errors.js";
+import { Backoff } from "../connection/backoff.js";
+import { RpcError, RtmError, TimeoutError } from "../connection/errors.js";
 
-/** @typedef {import("./runtime.js").Runtime} Runtime */
-/** @typedef {import("./connection.js").Settle} Settle */
-/** @typedef {import("./protocol.js").Message} Message */
+/** @typedef {import("../connection/runtime.js").Runtime} Runtime */
+/** @typedef {import("../connection/connection.js").Settle} Settle */
+/** @typedef {import("../connection/protocol.js").Message} Message */
 /** @typedef {{seq: number, ts: number}} Receipt where the message stands in its room, and since when (ms) */
 
 /**

@@ -1,7 +1,7 @@
 /** Where what the server pushes goes: entries to their streams, the rest to its room. */
 
-/** @typedef {import("./errors.js").RtmError} RtmError */
-/** @typedef {import("./protocol.js").Cursor} Cursor */
+/** @typedef {import("../connection/errors.js").RtmError} RtmError */
+/** @typedef {import("../connection/protocol.js").Cursor} Cursor */
 /** @typedef {import("./stream.js").Stream} Stream */
 /** @typedef {import("./stream.js").Page} Page */
 

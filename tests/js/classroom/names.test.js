@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { initialsOf, makeTag, nameOf, roomIdOf, tidy, tintOf, uidOf } from "../../static/classroom/names.js";
+import { initialsOf, makeTag, nameOf, roomIdOf, tidy, tintOf, uidOf } from "../../../static/classroom/names.js";
 
 /** The character set and length of ids, docs/contract.md 2. */
 const ID = /^[a-zA-Z0-9 !#$%&()+\-:;<=.>?@[\]^_{}|~,]{1,64}$/;
