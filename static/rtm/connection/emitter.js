@@ -13,9 +13,11 @@ export const reportError =
         });
       };
 
+/** @typedef {{listener: (...args: any[]) => void, once: boolean}} Registration */
+
 /** @template {{[name: string]: any[]}} Events */
 export class Emitter {
-  /** @type {Map<string, {listener: (...args: any[]) => void, once: boolean}[]>} */
+  /** @type {Map<string, Registration[]>} lists that are replaced, never changed: an emit goes on with the one it found */
   #listeners = new Map();
   #report;
 
@@ -51,9 +53,8 @@ export class Emitter {
    * @returns {this}
    */
   off(name, listener) {
-    const known = this.#listeners.get(name) ?? [];
-    const index = known.map((entry) => entry.listener).lastIndexOf(listener);
-    if (index >= 0) this.#listeners.set(name, known.filter((_, at) => at !== index));
+    const known = this.registrations(name);
+    this.#drop(name, known[known.map((entry) => entry.listener).lastIndexOf(listener)]);
     return this;
   }
 
@@ -64,17 +65,38 @@ export class Emitter {
    * @returns {boolean} whether anybody listened
    */
   emit(name, ...args) {
-    const known = this.#listeners.get(name);
-    if (!known || known.length === 0) return false;
+    const known = this.registrations(name);
     for (const entry of known) {
-      if (entry.once) this.off(name, entry.listener);
+      if (entry.once) this.#drop(name, entry);
       try {
-        entry.listener(...args);
+        entry.listener.apply(this, args);
       } catch (error) {
         this.#report(error);
       }
     }
-    return true;
+    return known.length > 0;
+  }
+
+  /**
+   * @param {string} name
+   * @returns {readonly Registration[]} in the order of registration
+   */
+  registrations(name) {
+    return this.#listeners.get(name) ?? [];
+  }
+
+  /** @param {string} [name] absent: the listeners of all events */
+  forget(name) {
+    if (name === undefined) this.#listeners.clear();
+    else this.#listeners.delete(name);
+  }
+
+  /**
+   * @param {string} name
+   * @param {Registration | undefined} entry
+   */
+  #drop(name, entry) {
+    if (entry) this.#listeners.set(name, this.registrations(name).filter((other) => other !== entry));
   }
 
   /**
@@ -83,7 +105,7 @@ export class Emitter {
    * @param {boolean} once
    */
   #add(name, listener, once) {
-    this.#listeners.set(name, [...(this.#listeners.get(name) ?? []), { listener, once }]);
+    this.#listeners.set(name, [...this.registrations(name), { listener, once }]);
     return this;
   }
 }
