@@ -1,6 +1,5 @@
 /** One stay in a room: the session, what stands in the chat, and the views that show it. */
 
-import { watchPage } from "../rtm/connection/lifecycle.js";
 import { Room } from "../rtm/session/room.js";
 import { Session } from "../rtm/session/session.js";
 import { Comings } from "./comings.js";
@@ -146,7 +145,7 @@ export class Chat {
   /** @param {AbortSignal} signal */
   #listen(signal) {
     this.#session.on("state", (state, reason) => this.#stateChanged(state, reason));
-    this.#room.on("message", (entry, isOwn) => this.#received(this.#timeline.add(entry, isOwn)));
+    this.#room.on("message", (entry) => this.#received(this.#timeline.add(entry, entry.sender === this.#stay.uid)));
     this.#room.on("joined", (uid) => this.#comings.joined(uid));
     this.#room.on("left", (uid) => this.#comings.left(uid));
     this.#room.on("members", () => this.#showMembers());
@@ -154,10 +153,8 @@ export class Chat {
     this.#room.on("removed", () => this.#ended("removed", "join_again"));
     document.addEventListener("visibilitychange", () => this.#looked(), { signal });
     const clock = setInterval(() => this.#showSpeed(), LOOK_AT_SPEED_MS);
-    const unwatch = watchPage({ window, document }, this.#session);
     signal.addEventListener("abort", () => {
       clearInterval(clock);
-      unwatch();
       this.#comings.stop();
     });
   }

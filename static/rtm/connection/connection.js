@@ -2,11 +2,13 @@
  * The life of one socket: requests and their replies, heartbeats, the watchdog on silence, acknowledgement of
  * bytes. It ends once, and then says how; it never reconnects (session.js does).
  *
- * Replies and pushes are handed on synchronously, in the order of the frames: what a reply changes is changed
- * before the push behind it in the same frame is seen.
+ * Replies and pushes are handed on in the order of the frames, so that what a reply changes is changed before the
+ * push behind it is seen: at once, or in slices where the application needs its time for them (pace.js). Bytes count
+ * as received when they were handed on, so that the server's limit bounds what waits here.
  */
 
 import { ConnectionLostError, RpcError, TimeoutError, endingOf } from "./errors.js";
+import { Pace } from "./pace.js";
 import { decodeFrame, encodeRequest, utf8Length } from "./protocol.js";
 
 /** @typedef {import("./runtime.js").Runtime} Runtime */
@@ -19,6 +21,7 @@ import { decodeFrame, encodeRequest, utf8Length } from "./protocol.js";
  * @typedef {object} ConnectionHandlers
  * @property {() => void} opened
  * @property {(method: string, params: any) => void} pushed
+ * @property {() => void} frameEnded everything of a frame was handed on
  * @property {(ending: Ending) => void} ended called once, unless `close` was called
  */
 
@@ -36,6 +39,11 @@ const FRESH_MS = 1000;
 export class Connection {
   #runtime;
   #handlers;
+  #pace;
+  /** @type {{messages: import("./protocol.js").Incoming[], next: number, bytes: number}[]} not yet handed on */
+  #frames = [];
+  /** @type {number | null} the code the socket was closed with; what came before it is handed on first */
+  #closeCode = null;
   /** @type {import("./runtime.js").SocketLike | null} null once ended */
   #socket;
   #isOpen = false;
@@ -63,6 +71,7 @@ export class Connection {
   constructor(url, runtime, handlers) {
     this.#runtime = runtime;
     this.#handlers = handlers;
+    this.#pace = new Pace(runtime, () => this.#step());
     const socket = runtime.openSocket(url);
     this.#socket = socket;
     // A socket that was let go may still speak: its events are told from ours by identity.
@@ -73,7 +82,7 @@ export class Connection {
       if (socket === this.#socket) this.#received(event.data);
     };
     socket.onclose = (event) => {
-      if (socket === this.#socket) this.#end(endingOf(event.code, this.#notice));
+      if (socket === this.#socket) this.#closed(event.code);
     };
     socket.onerror = null;
     this.#arm("open", OPEN_TIMEOUT_MS, () => this.#end(endingOf(1006)));
@@ -82,6 +91,16 @@ export class Connection {
   /** Whether requests can be sent. */
   get isOpen() {
     return this.#isOpen;
+  }
+
+  /** When the last frame came, by the monotonic clock. */
+  get heardAt() {
+    return this.#receivedAt;
+  }
+
+  /** For work that is as long as a frame. */
+  get pace() {
+    return this.#pace;
   }
 
   /** Milliseconds the last heartbeat took there and back; NaN before the first. */
@@ -107,6 +126,15 @@ export class Connection {
     }, timeoutMs);
     this.#pending.set(id, { method, settle, timer });
     this.#send(encodeRequest(method, params, id));
+  }
+
+  /**
+   * What is not answered.
+   * @param {string} method
+   * @param {object} params
+   */
+  notify(method, params) {
+    if (this.#isOpen) this.#send(encodeRequest(method, params));
   }
 
   /**
@@ -141,7 +169,6 @@ export class Connection {
   #received(frame) {
     this.#receivedAt = this.#runtime.monotonicNow();
     this.#hasGrace = false;
-    this.#receivedBytes += utf8Length(frame);
     let messages;
     try {
       messages = decodeFrame(frame);
@@ -150,11 +177,31 @@ export class Connection {
       this.#end(endingOf(1006));
       return;
     }
-    for (const message of messages) {
-      if (this.#socket === null) return;
-      this.#take(message);
+    this.#frames.push({ messages, next: 0, bytes: utf8Length(frame) });
+    this.#pace.run();
+  }
+
+  /** @param {number} code */
+  #closed(code) {
+    this.#closeCode = code;
+    this.#pace.run();
+  }
+
+  #step() {
+    const frame = this.#frames[0];
+    if (!frame) {
+      if (this.#closeCode !== null) this.#end(endingOf(this.#closeCode, this.#notice));
+      return false;
     }
+    if (frame.next < frame.messages.length) {
+      this.#take(frame.messages[frame.next++]);
+      return true;
+    }
+    this.#frames.shift();
+    this.#receivedBytes += frame.bytes;
+    this.#handlers.frameEnded();
     if (this.#receivedBytes - this.#ackedBytes >= this.#ackBytes) this.#acknowledge();
+    return true;
   }
 
   /** @param {import("./protocol.js").Incoming} message */
@@ -186,7 +233,7 @@ export class Connection {
 
   #acknowledge() {
     this.#ackedBytes = this.#receivedBytes;
-    this.#send(encodeRequest("session.ack", { received: this.#receivedBytes }));
+    this.notify("session.ack", { received: this.#receivedBytes });
   }
 
   #ping() {
@@ -256,6 +303,7 @@ export class Connection {
     const socket = this.#socket;
     this.#socket = null;
     this.#isOpen = false;
+    this.#pace.stop();
     for (const name of [...this.#timers.keys()]) this.#disarm(name);
     socket?.close(1000);
     const calls = [...this.#pending.values()];

@@ -3,7 +3,7 @@
 /** The base of all errors of the client. `retryable`: the same call may succeed later, unchanged. */
 export class RtmError extends Error {
   /**
-   * @param {string} name as in the server's table, or "timeout", "connection_lost", "not_connected"
+   * @param {string} name as in the server's table, or "timeout", "connection_lost", "not_connected", "aborted"
    * @param {string} message
    * @param {boolean} retryable
    */
@@ -11,6 +11,11 @@ export class RtmError extends Error {
     super(message);
     this.name = name;
     this.retryable = retryable;
+  }
+
+  /** Milliseconds after which the server would take the call again; 0 when it did not say. */
+  get retryAfterMs() {
+    return 0;
   }
 }
 
@@ -24,7 +29,7 @@ export class RpcError extends RtmError {
     this.data = data;
   }
 
-  /** Milliseconds after which the server would take the call again; 0 when it did not say. */
+  /** @override */
   get retryAfterMs() {
     return typeof this.data.retry_after_ms === "number" ? this.data.retry_after_ms : 0;
   }

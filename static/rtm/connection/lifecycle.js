@@ -1,23 +1,23 @@
 /** Tells a session when the page or the network comes back, so that nobody waits for a timer. */
 
+/** What says so: on the page, or the worker, and on its document. */
+const ON_PAGE = ["online", "pageshow"];
+const ON_DOCUMENT = ["resume", "visibilitychange"];
+
 /**
- * @param {{window: EventTarget, document: EventTarget & {visibilityState: string}}} page
  * @param {{wake: () => void}} session
+ * @param {{page?: EventTarget, document?: EventTarget & {visibilityState: string}}} [surroundings] a worker has no
+ *   document
  * @returns {() => void} stops watching
  */
-export function watchPage({ window, document }, session) {
-  const wake = () => session.wake();
-  const wakeIfVisible = () => {
-    if (document.visibilityState === "visible") session.wake();
+export function watchPage(session, { page = globalThis, document = globalThis.document } = {}) {
+  const wake = (/** @type {Event} */ event) => {
+    if (event.type !== "visibilitychange" || document?.visibilityState === "visible") session.wake();
   };
-  window.addEventListener("online", wake);
-  window.addEventListener("pageshow", wake);
-  document.addEventListener("resume", wake);
-  document.addEventListener("visibilitychange", wakeIfVisible);
+  for (const name of ON_PAGE) page.addEventListener(name, wake);
+  for (const name of ON_DOCUMENT) document?.addEventListener(name, wake);
   return () => {
-    window.removeEventListener("online", wake);
-    window.removeEventListener("pageshow", wake);
-    document.removeEventListener("resume", wake);
-    document.removeEventListener("visibilitychange", wakeIfVisible);
+    for (const name of ON_PAGE) page.removeEventListener(name, wake);
+    for (const name of ON_DOCUMENT) document?.removeEventListener(name, wake);
   };
 }

@@ -3,6 +3,8 @@
  * the dice, and so that it runs where there is no `WebSocket` of the usual kind.
  */
 
+import { watchPage } from "./lifecycle.js";
+
 /**
  * The part of a WebSocket that is used.
  * @typedef {object} SocketLike
@@ -23,12 +25,16 @@
 /**
  * @typedef {Timers & {
  *   openSocket: (url: string) => SocketLike,
+ *   soon: (callback: () => void) => void,
+ *   watch: ((session: {wake: () => void}) => () => void) | null,
  *   monotonicNow: () => number,
  *   wallNow: () => number,
  *   random: () => number,
  *   randomBytes: (length: number) => Uint8Array,
  * }} Runtime
- * Times are in milliseconds: `monotonicNow` never jumps, `wallNow` is the time of day. `random` is in [0, 1).
+ * Times are in milliseconds: `monotonicNow` never jumps, `wallNow` is the time of day. `random` is in [0, 1). `soon`
+ * calls back in a task of its own, after what waits for the processor by now. `watch` wakes a session when the page or
+ * the network comes back, until what it returns is called.
  */
 
 /**
@@ -44,7 +50,22 @@ export function defaultRuntime(overrides = {}) {
     monotonicNow: () => performance.now(),
     wallNow: () => Date.now(),
     random: () => Math.random(),
+    soon,
+    watch: typeof addEventListener === "function" ? watchPage : null,
     randomBytes: (length) => crypto.getRandomValues(new Uint8Array(length)),
     ...overrides,
   };
+}
+
+/**
+ * A message to ourselves: browsers make a timer wait longer, in a page out of sight up to a minute.
+ * @param {() => void} callback
+ */
+function soon(callback) {
+  const { port1, port2 } = new MessageChannel();
+  port1.onmessage = () => {
+    port1.close();
+    callback();
+  };
+  port2.postMessage(null);
 }

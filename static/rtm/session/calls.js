@@ -1,21 +1,54 @@
-/** Calls that outlive a connection: they wait for one, and are made again where one is lost under them. */
+/**
+ * Calls that outlive a connection: they wait for one, are made again where one is lost under them, and again after
+ * a failure that passes. Those of one noun ("peer", "room"...) go out in their order: behind one that waits, the
+ * others of its lane wait too. What a lost session had to be given back goes before all of them.
+ */
 
-import { TimeoutError } from "../connection/errors.js";
+import { Backoff } from "../connection/backoff.js";
+import { RtmError, TimeoutError } from "../connection/errors.js";
 
 /** @typedef {import("../connection/runtime.js").Runtime} Runtime */
 /** @typedef {import("../connection/connection.js").Settle} Settle */
-/** @typedef {{method: string, params: object, deadline: number, settle: Settle}} Call */
+/** @typedef {(method: string, params: object, settle: Settle, timeoutMs: number) => void} Send */
+
+/**
+ * @typedef {object} Call
+ * @property {number} number in the order of calling; a restoring one's comes before all others
+ * @property {string} method
+ * @property {object} params
+ * @property {number} deadline by the monotonic clock; Infinity for what restores
+ * @property {boolean} isRestoring made on one connection only, and until the server takes it
+ * @property {Settle} settle
+ * @property {unknown} timer runs while it waits
+ */
+
+/**
+ * @typedef {object} Lane
+ * @property {Call[]} waiting ascending by number
+ * @property {number} restoring how many that restore are under way
+ * @property {unknown} pause runs while a failure is waited out
+ * @property {Backoff} backoff
+ */
+
+/** After these errors a call is made again; any other is for who called. */
+const PASSING = ["unavailable", "overloaded", "expired"];
+/** Calls that wait at once. More are refused: none of them would be in time. */
+const LIMIT = 1000;
+const LONGEST_PAUSE_MS = 4000;
+const ATTEMPT_MS = 10_000;
 
 export class Calls {
   #runtime;
   #send;
-  /** @type {Map<Call, unknown>} what waits for a connection, in order, with its timer */
-  #waiting = new Map();
+  /** @type {Map<string, Lane>} by noun */
+  #lanes = new Map();
+  #isUp = false;
+  #made = 0;
+  #waiting = 0;
 
   /**
    * @param {Runtime} runtime
-   * @param {(method: string, params: object, settle: Settle, timeoutMs: number) => boolean} send
-   *   false where there is no connection
+   * @param {Send} send
    */
   constructor(runtime, send) {
     this.#runtime = runtime;
@@ -29,52 +62,147 @@ export class Calls {
    * @returns {Promise<any>}
    */
   make(method, params, timeoutMs) {
+    if (this.#waiting >= LIMIT) return Promise.reject(new RtmError("too_often", "too many calls wait", true));
     return new Promise((resolve, reject) => {
       this.#place({
+        number: ++this.#made,
         method,
         params,
         deadline: this.#runtime.monotonicNow() + timeoutMs,
+        isRestoring: false,
         settle: (error, result) => (error ? reject(error) : resolve(result)),
+        timer: null,
       });
     });
   }
 
-  /** There is a connection: makes the waiting calls, in their order. */
-  flush() {
-    const calls = [...this.#waiting];
-    this.#waiting.clear();
-    for (const [call, timer] of calls) {
-      this.#runtime.clearTimeout(timer);
-      this.#place(call);
+  /**
+   * Gives the server back what it has forgotten; is tried until it is taken or refused for good.
+   * @param {string} method
+   * @param {object} params
+   * @param {Settle} settle not called when the connection is lost before: there will be another restoring
+   */
+  restore(method, params, settle) {
+    const number = ++this.#made - Number.MAX_SAFE_INTEGER;
+    this.#place({ number, method, params, deadline: Infinity, isRestoring: true, settle, timer: null });
+  }
+
+  /** There is a connection: what waits goes out, in its order. */
+  open() {
+    this.#isUp = true;
+    for (const lane of [...this.#lanes.values()]) this.#pump(lane);
+  }
+
+  /** The connection is gone. */
+  close() {
+    this.#isUp = false;
+    for (const lane of this.#lanes.values()) {
+      this.#runtime.clearTimeout(lane.pause);
+      lane.pause = null;
+      lane.restoring = 0;
+      this.#waiting -= lane.waiting.length;
+      lane.waiting = lane.waiting.filter(({ isRestoring }) => !isRestoring);
+      this.#waiting += lane.waiting.length;
     }
   }
 
   /**
-   * There will be none.
-   * @param {import("../connection/errors.js").RtmError} error
+   * None of these will be made.
+   * @param {RtmError} error
+   * @param {string} [method] absent: of all methods
    */
-  fail(error) {
-    const calls = [...this.#waiting];
-    this.#waiting.clear();
-    for (const [call, timer] of calls) {
-      this.#runtime.clearTimeout(timer);
-      call.settle(error, null);
+  fail(error, method) {
+    for (const lane of [...this.#lanes.values()]) {
+      for (const call of [...lane.waiting]) {
+        if (method !== undefined && call.method !== method) continue;
+        this.#take(lane, call);
+        call.settle(error, null);
+      }
     }
+  }
+
+  /** @param {string} method */
+  #lane(method) {
+    const noun = method.slice(0, method.indexOf("."));
+    let lane = this.#lanes.get(noun);
+    if (!lane) {
+      const { random } = this.#runtime;
+      lane = { waiting: [], restoring: 0, pause: null, backoff: new Backoff({ random, capMs: LONGEST_PAUSE_MS }) };
+      this.#lanes.set(noun, lane);
+    }
+    return lane;
   }
 
   /** @param {Call} call */
   #place(call) {
-    const leftMs = Math.max(0, call.deadline - this.#runtime.monotonicNow());
-    /** @type {Settle} */
-    const settle = (error, result) => {
-      if (error?.name === "connection_lost") this.#place(call);
-      else call.settle(error, result);
-    };
-    if (this.#send(call.method, call.params, settle, leftMs)) return;
-    const timer = this.#runtime.setTimeout(() => {
-      this.#waiting.delete(call);
-      call.settle(new TimeoutError(call.method), null);
-    }, leftMs);
-    this.#waiting.set(call, timer);
+    const lane = this.#lane(call.method);
+    let index = lane.waiting.length;
+    while (index > 0 && lane.waiting[index - 1].number > call.number) index -= 1;
+    lane.waiting.splice(index, 0, call);
+    this.#waiting += 1;
+    if (call.deadline < Infinity) {
+      call.timer = this.#runtime.setTimeout(() => {
+        this.#take(lane, call);
+        call.settle(new TimeoutError(call.method), null);
+      }, this.#leftMs(call));
+    }
+    this.#pump(lane);
+  }
+
+  /**
+   * @param {Lane} lane
+   * @param {Call} call
+   */
+  #take(lane, call) {
+    const index = lane.waiting.indexOf(call);
+    if (index < 0) return;
+    lane.waiting.splice(index, 1);
+    this.#waiting -= 1;
+    this.#runtime.clearTimeout(call.timer);
+  }
+
+  /** @param {Lane} lane */
+  #pump(lane) {
+    while (this.#isUp && lane.pause === null && lane.waiting.length > 0) {
+      const call = lane.waiting[0];
+      if (lane.restoring > 0 && !call.isRestoring) return;
+      this.#take(lane, call);
+      if (call.isRestoring) lane.restoring += 1;
+      const settle = /** @type {Settle} */ ((error, result) => this.#settled(lane, call, error, result));
+      this.#send(call.method, call.params, settle, Math.min(ATTEMPT_MS, this.#leftMs(call)));
+    }
+  }
+
+  /**
+   * @param {Lane} lane
+   * @param {Call} call
+   * @param {RtmError | null} error
+   * @param {any} result
+   */
+  #settled(lane, call, error, result) {
+    if (error?.name === "connection_lost" || error?.name === "not_connected") {
+      // The connection has taken the count of those that restore with it.
+      if (!call.isRestoring) this.#place(call);
+      return;
+    }
+    if (call.isRestoring) lane.restoring -= 1;
+    const comesAgain = error && (PASSING.includes(error.name) || (call.isRestoring && error.retryable));
+    const pauseMs = comesAgain ? lane.backoff.next(error.retryAfterMs || null) : 0;
+    if (comesAgain && pauseMs < this.#leftMs(call)) {
+      lane.pause ??= this.#runtime.setTimeout(() => {
+        lane.pause = null;
+        this.#pump(lane);
+      }, pauseMs);
+      this.#place(call);
+      return;
+    }
+    if (!error) lane.backoff.reset();
+    call.settle(error, result);
+    this.#pump(lane);
+  }
+
+  /** @param {Call} call */
+  #leftMs(call) {
+    return Math.max(0, call.deadline - this.#runtime.monotonicNow());
   }
 }

@@ -4,6 +4,8 @@ export class Members {
   /** @type {Set<string>} */
   #uids = new Set();
   #count = 0;
+  /** Whether all are known by name. */
+  #isComplete = true;
 
   /** @returns {string[]} those who are known by name; in a large room the first 512 */
   get uids() {
@@ -52,9 +54,12 @@ export class Members {
    */
   replace({ members, total }) {
     const now = new Set(members);
-    const joined = members.filter((uid) => !this.#uids.has(uid));
-    // In a room that is not listed to the end, not being listed does not mean having left.
-    const left = total > members.length ? [] : this.uids.filter((uid) => !now.has(uid));
+    const wasComplete = this.#isComplete;
+    this.#isComplete = total <= members.length;
+    // In a room that is not listed to the end, not being listed does not mean not being there.
+    const isKnown = wasComplete && this.#isComplete;
+    const joined = isKnown ? members.filter((uid) => !this.#uids.has(uid)) : [];
+    const left = isKnown ? this.uids.filter((uid) => !now.has(uid)) : [];
     this.#uids = now;
     this.#count = total;
     return { joined, left };

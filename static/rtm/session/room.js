@@ -3,14 +3,13 @@
  * who is here, attributes.
  */
 
-import { Attributes } from "./attributes.js";
 import { Backoff } from "../connection/backoff.js";
 import { Emitter } from "../connection/emitter.js";
-import { NotConnectedError, RpcError, RtmError, TimeoutError } from "../connection/errors.js";
-import { createIdMaker } from "../connection/ids.js";
-import { Members } from "./members.js";
+import { NotConnectedError, RtmError, TimeoutError } from "../connection/errors.js";
+import { Attendance } from "./attendance.js";
+import { Attributes } from "./attributes.js";
 import { Outbox } from "./outbox.js";
-import { Stream } from "./stream.js";
+import { streamOf } from "./stream.js";
 
 /** @typedef {import("./session.js").Session} Session */
 /** @typedef {import("../connection/protocol.js").Entry} Entry */
@@ -24,12 +23,16 @@ import { Stream } from "./stream.js";
  *   joined: [uid: string],
  *   left: [uid: string],
  *   members: [],
+ *   count: [count: number],
  *   lost: [gap: {from: number, to: number}],
  *   removed: [error: RtmError],
  * }} RoomEvents
- * `message`: each once, in order, own ones too. `joined` and `left`: others, after one's own join; `members`:
- * the list or the count has changed. `lost`: entries after `from` up to `to` are in the history only.
- * `removed`: the server does not let us back in.
+ * `message`: each once, in order, own ones too; `isOwn`: sent by this client, and so known to its application.
+ * `attributes`: the newest change, after a gap one for all that asked that members be told; `sender` is "" where it
+ * was not seen. `joined` and `left`: others, after one's own join; `members`: the list or the count has changed.
+ * `count`: at one's own join, then when it is another. After a gap come the messages, then one `attributes`, `joined`
+ * and `left`, one `count`. `lost`: entries after `from` up to `to` are in the history only. `removed`: the server does
+ * not let us back in.
  */
 
 const JOIN_TIMEOUT_MS = 5000;
@@ -41,17 +44,25 @@ export class Room extends Emitter {
   #stream;
   #outbox;
   #backoff;
-  #makeId;
+  #attendance;
   /** Whether the application wants to be in. */
   #isWanted = false;
   /** Whether the server has let us in, on this connection. */
   #isIn = false;
-  #hasMembers = false;
+  /** Whether it has let us in since the application wanted it. */
+  #wasIn = false;
+  /** Counts joins and their ends: the answer to an earlier one is void. */
+  #stay = 0;
   /** @type {{promise: Promise<void>, resolve: () => void, reject: (error: RtmError) => void} | null} */
   #joining = null;
   /** @type {unknown} */
   #retryTimer = null;
-  members = new Members();
+  /** Whether the messages are told up to now. */
+  #isLive = false;
+  /** @type {Entry | null} the newest change of attributes in the gap that asked that members be told */
+  #missedChange = null;
+  /** Whether changes of attributes may have been lost in the gap. */
+  #isDoubtful = false;
   attributes = new Attributes();
 
   /**
@@ -62,18 +73,30 @@ export class Room extends Emitter {
     super();
     this.#session = session;
     this.#name = name;
-    this.#makeId = createIdMaker(session.runtime);
     this.#backoff = new Backoff(session.runtime);
-    this.#outbox = new Outbox(session.runtime, (messageId, message, follows, settle) => {
-      const params = { room: name, message_id: messageId, message, ...(follows && { follows }) };
+    this.#attendance = new Attendance(session, name, {
+      joined: (uid) => this.emit("joined", uid),
+      left: (uid) => this.emit("left", uid),
+      members: () => this.emit("members"),
+      count: (count) => this.emit("count", count),
+    });
+    this.#outbox = new Outbox(session.runtime, ({ messageId, message, isHistorical }, follows, settle) => {
+      const params = {
+        room: name,
+        message_id: messageId,
+        message,
+        ...(isHistorical && { historical: true }),
+        ...(follows && { follows }),
+      };
       session.request("room.send", params, settle);
     });
-    this.#stream = new Stream({
-      name: `room:${name}`,
-      runtime: session.runtime,
-      read: (after, settle) => session.request("stream.read", { stream: `room:${name}`, after }, settle),
+    this.#stream = streamOf(session, `room:${name}`, {
       deliver: (entry) => this.#deliver(entry),
-      lost: (gap) => this.emit("lost", gap),
+      lost: (gap) => {
+        this.#isDoubtful = true;
+        this.emit("lost", gap);
+      },
+      live: () => this.#caughtUp(),
     });
   }
 
@@ -84,6 +107,10 @@ export class Room extends Emitter {
   /** Whether messages go out right now. */
   get isIn() {
     return this.#isIn;
+  }
+
+  get members() {
+    return this.#attendance.members;
   }
 
   /** The seq of the last entry seen: what is at or below it is history. */
@@ -105,10 +132,7 @@ export class Room extends Emitter {
     let reject = () => {};
     /** @type {Promise<void>} */
     const promise = new Promise((...settle) => ([resolve, reject] = settle));
-    const timer = this.#session.runtime.setTimeout(
-      () => this.#refused(new TimeoutError("room.join")),
-      JOIN_TIMEOUT_MS,
-    );
+    const timer = this.#session.runtime.setTimeout(() => this.#gaveUp(), JOIN_TIMEOUT_MS);
     const settled = () => {
       this.#session.runtime.clearTimeout(timer);
       this.#joining = null;
@@ -120,9 +144,10 @@ export class Room extends Emitter {
     };
     if (!this.#isWanted) {
       this.#isWanted = true;
+      this.#stay += 1;
       this.#session.router.addRoom(this.#name, this);
       this.#session.router.addStream(this.#stream);
-      if (this.#session.state === "CONNECTED") this.#enter();
+      if (this.#session.isReady) this.#enter();
     }
     return promise;
   }
@@ -130,23 +155,28 @@ export class Room extends Emitter {
   /** @returns {Promise<void>} rejects with "not_connected" after a logout */
   async leave() {
     this.#forget(new RtmError("aborted", "the room was left meanwhile", false));
-    await this.#session.call("room.leave", { room: this.#name });
+    try {
+      await this.#session.call("room.leave", { room: this.#name }, JOIN_TIMEOUT_MS);
+    } catch (error) {
+      // Asked twice, or with the session that was removed meanwhile.
+      if (/** @type {RtmError} */ (error).name !== "not_in_room") throw error;
+    }
   }
 
   /**
    * @param {Message} message
-   * @param {{messageId?: string, timeoutMs?: number}} [options] `messageId`: that of an earlier attempt, so
-   *   that it is the same message. Without `timeoutMs` it waits for the connection for ever.
+   * @param {{messageId?: string} & import("./outbox.js").Delivery} [options] `messageId`: that of an earlier attempt,
+   *   so that it is the same message
    * @returns {Promise<Receipt>}
    */
-  send(message, { messageId = this.#makeId(), timeoutMs } = {}) {
+  send(message, { messageId = this.#session.makeId(), ...delivery } = {}) {
     if (!this.#isWanted) return Promise.reject(new NotConnectedError());
-    return this.#outbox.add(messageId, message, timeoutMs);
+    return this.#outbox.add(messageId, message, delivery);
   }
 
   /** A new message id, for `send`. */
   makeMessageId() {
-    return this.#makeId();
+    return this.#session.makeId();
   }
 
   /** @param {string} messageId of a message that is to be sent no more */
@@ -164,13 +194,15 @@ export class Room extends Emitter {
 
   /** @param {Set<string>} streams the login is still subscribed to */
   connected(streams) {
-    if (streams.has(this.#stream.name) && this.#hasMembers) this.#entered();
+    if (streams.has(this.#stream.name) && this.#wasIn) this.#entered();
     else this.#enter();
   }
 
   /** @param {RtmError | null} error */
   disconnected(error) {
     this.#isIn = false;
+    this.#isLive = false;
+    this.#attendance.pause();
     this.#session.runtime.clearTimeout(this.#retryTimer);
     this.#outbox.close();
     if (error) this.#forget(error);
@@ -181,98 +213,118 @@ export class Room extends Emitter {
    * @param {any} params
    */
   pushed(method, params) {
-    if (method === "room.joined" && this.members.join(params.uid)) this.#changed([params.uid], []);
-    else if (method === "room.left" && this.members.leave(params.uid)) this.#changed([], [params.uid]);
-    else if (method === "room.counted" && this.members.recount(params.count)) this.emit("members");
+    if (method === "room.counted") this.#attendance.counted(params.count);
+    else if (method === "room.joined") this.#attendance.noticed(params.uid, true);
+    else if (method === "room.left") this.#attendance.noticed(params.uid, false);
   }
 
   /** Asks to be let in; after an earlier stay, with the cursor of then. */
   #enter() {
     const { cursor } = this.#stream;
+    const stay = this.#stay;
     const params = { room: this.#name, ...(cursor && { after: cursor }) };
     this.#session.request("room.join", params, (error, result) => {
-      if (!this.#isWanted) return;
+      if (stay !== this.#stay) return;
       if (error) {
         // A lost connection is followed by another, which comes here again.
         if (error.name === "connection_lost") return;
-        if (error.retryable) this.#again(error, () => this.#enter());
+        if (error.retryable) this.#again(error);
         else this.#refused(error);
         return;
       }
       this.#backoff.reset();
-      this.attributes.replace(result);
-      this.members.recount(result.member_count);
-      if (cursor) this.#stream.resume(result);
-      else this.#stream.open(result);
-      if (this.#isWanted) this.#entered();
+      this.#attendance.counted(result.member_count);
+      if (cursor) {
+        this.#stream.resume(result);
+      } else {
+        this.attributes.replace(result);
+        this.#stream.open(result);
+      }
+      if (stay === this.#stay) this.#entered();
     });
   }
 
-  /**
-   * @param {RtmError} error that passes
-   * @param {() => void} attempt
-   */
-  #again(error, attempt) {
-    const givenMs = error instanceof RpcError ? error.retryAfterMs || null : null;
-    this.#retryTimer = this.#session.runtime.setTimeout(attempt, this.#backoff.next(givenMs));
+  /** @param {RtmError} error that passes */
+  #again(error) {
+    const delayMs = this.#backoff.next(error.retryAfterMs || null);
+    this.#retryTimer = this.#session.runtime.setTimeout(() => this.#enter(), delayMs);
   }
 
   #entered() {
     this.#isIn = true;
-    this.#refreshMembers();
+    this.#wasIn = true;
     this.#joining?.resolve();
     this.#outbox.open();
   }
 
-  #refreshMembers() {
-    this.#session.request("room.members", { room: this.#name }, (error, result) => {
-      if (!this.#isIn) return;
-      if (error) {
-        if (error.retryable) this.#again(error, () => this.#refreshMembers());
-        return;
-      }
-      const { joined, left } = this.members.replace(result);
-      if (this.#hasMembers) this.#changed(joined, left);
-      else this.emit("members");
-      this.#hasMembers = true;
-    });
+  /** What the gap left of messages is told: now the rest of it. */
+  #caughtUp() {
+    const stay = this.#stay;
+    const change = this.#missedChange;
+    this.#isLive = true;
+    this.#missedChange = null;
+    if (change) this.emit("attributes", change);
+    if (stay === this.#stay && this.#isDoubtful) this.#readAttributes();
+    if (stay === this.#stay) this.#attendance.follow();
+    this.#session.router.caughtUp(this.#stream);
   }
 
-  /**
-   * @param {string[]} joined
-   * @param {string[]} left
-   */
-  #changed(joined, left) {
-    const { uid } = this.#session;
-    for (const other of joined) if (other !== uid) this.emit("joined", other);
-    for (const other of left) if (other !== uid) this.emit("left", other);
-    this.emit("members");
+  /** Looks what the attributes are now: there were changes that will not come. */
+  #readAttributes() {
+    const stay = this.#stay;
+    const params = { room: this.#name };
+    this.#session.restore("room.get_attributes", params, (error, result) => {
+      if (stay !== this.#stay || error) return;
+      this.#isDoubtful = false;
+      const { revision } = result;
+      if (revision === this.attributes.revision) return;
+      this.attributes.replace(result);
+      this.emit("attributes", {
+        stream: this.#stream.name,
+        seq: this.seq,
+        event: "room.attributes_changed",
+        sender: "",
+        message_id: "",
+        ts: 0,
+        body: { set: {}, deleted: [], revision, notify: true },
+      });
+    });
   }
 
   /** @param {Entry} entry */
   #deliver(entry) {
     if (entry.event === "room.sent") {
-      const isOwn = entry.sender === this.#session.uid;
-      if (isOwn) this.#outbox.confirm(entry.message_id, { seq: entry.seq, ts: entry.ts });
-      this.emit("message", entry, isOwn);
-    } else if (entry.event === "room.attributes_changed") {
-      if (this.attributes.apply(entry)) this.emit("attributes", entry);
+      const { sender, message_id: messageId, seq, ts } = entry;
+      this.emit("message", entry, sender === this.#session.uid && this.#outbox.seen(messageId, { seq, ts }));
+    } else if (entry.event === "room.attributes_changed" && this.attributes.apply(entry)) {
+      if (this.#isLive) this.emit("attributes", entry);
+      else if (entry.body.notify) this.#missedChange = entry;
     }
+  }
+
+  /** Being let in takes too long: if it happens after all, it is not wanted any more. */
+  #gaveUp() {
+    this.#refused(new TimeoutError("room.join"));
+    this.#session.request("room.leave", { room: this.#name }, () => {});
   }
 
   /** @param {RtmError} error the server does not let us in */
   #refused(error) {
-    const wasIn = this.#hasMembers;
+    const wasIn = this.#wasIn;
     this.#forget(error);
     if (wasIn) this.emit("removed", error);
   }
 
   /** @param {RtmError} error for who waits */
   #forget(error) {
+    this.#stay += 1;
     this.#isWanted = false;
     this.#isIn = false;
-    this.#hasMembers = false;
-    this.members = new Members();
+    this.#wasIn = false;
+    this.#isLive = false;
+    this.#missedChange = null;
+    this.#isDoubtful = false;
+    this.#attendance.reset();
     this.#session.runtime.clearTimeout(this.#retryTimer);
     this.#session.router.removeRoom(this.#name, this);
     this.#session.router.removeStream(this.#stream);

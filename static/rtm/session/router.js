@@ -1,9 +1,8 @@
-/** Where what the server pushes goes: entries to their streams, the rest to its room. */
+/** Where what the server says goes: entries to their streams, the rest to its room or part; and what has its turn. */
 
 /** @typedef {import("../connection/errors.js").RtmError} RtmError */
 /** @typedef {import("../connection/protocol.js").Cursor} Cursor */
 /** @typedef {import("./stream.js").Stream} Stream */
-/** @typedef {import("./stream.js").Page} Page */
 
 /**
  * @typedef {object} RoomReceiver what a room hands to its session
@@ -12,11 +11,27 @@
  * @property {(method: string, params: any) => void} pushed what is no entry: `room.joined`, `room.counted`...
  */
 
+/** So long the online states wait for the messages at most. */
+const CATCH_UP_MS = 5000;
+/** Between two questions that the application has not asked, so that its own find the bucket as it left it. */
+const TURN_MS = 500;
+
 export class Router {
+  #session;
   /** @type {Map<string, Stream>} */
   #streams = new Map();
   /** @type {Map<string, RoomReceiver>} */
   #rooms = new Map();
+  /** @type {Set<Stream>} what has still to tell what it missed */
+  #behind = new Set();
+  /** @type {unknown} */
+  #catchUpTimer = null;
+  #nextTurn = 0;
+
+  /** @param {import("./session.js").Session} session */
+  constructor(session) {
+    this.#session = session;
+  }
 
   /** @param {Stream} stream takes part in resuming from the next login on, and in pushes from now on */
   addStream(stream) {
@@ -26,6 +41,7 @@ export class Router {
   /** @param {Stream} stream */
   removeStream(stream) {
     if (this.#streams.get(stream.name) === stream) this.#streams.delete(stream.name);
+    this.caughtUp(stream);
   }
 
   /**
@@ -48,23 +64,62 @@ export class Router {
   cursors() {
     /** @type {Record<string, Cursor>} */
     const cursors = {};
-    for (const [name, { cursor }] of this.#streams) if (cursor) cursors[name] = cursor;
+    for (const [name, { cursor, isSparse }] of this.#streams) if (cursor && !isSparse) cursors[name] = cursor;
     return cursors;
   }
 
   /**
-   * After a login: first what the gap left in the streams, then the rooms' own affairs.
-   * @param {Record<string, Page>} pages by stream, of all that the user is still subscribed to
+   * After a login: first what the gap left in the streams, then the rooms' own affairs, then the online states.
+   * @param {import("./session.js").LoginResult} result
    */
-  connected(pages) {
-    for (const [name, page] of Object.entries(pages)) this.#streams.get(name)?.resume(page);
-    for (const room of [...this.#rooms.values()]) room.connected(new Set(Object.keys(pages)));
+  connected({ resumed, inbox, streams }) {
+    const session = this.#session;
+    const { pace } = session;
+    // Each step may end with a listener logging out; none of the rest is then for this login.
+    const isOurs = () => session.isReady && session.pace === pace;
+    this.#behind = new Set([...this.#streams.values()].filter(({ cursor, isSparse }) => cursor ?? isSparse));
+    session.userAttributes.connected(resumed);
+    session.inbox.connected(inbox, resumed);
+    for (const [name, page] of Object.entries(streams)) {
+      if (!isOurs()) return;
+      const stream = this.#streams.get(name);
+      if (stream?.cursor) stream.resume(page);
+      else if (!stream) session.request("room.leave", { room: name.slice("room:".length) }, () => {});
+    }
+    const names = new Set(Object.keys(streams));
+    for (const room of [...this.#rooms.values()]) if (isOurs()) room.connected(names);
+    if (!isOurs()) return;
+    session.invitations.connected(resumed);
+    if (this.#behind.size === 0) this.#catchUp();
+    else this.#catchUpTimer = session.runtime.setTimeout(() => this.#catchUp(), CATCH_UP_MS);
+  }
+
+  /** @param {Stream} stream has told what it missed, or never will */
+  caughtUp(stream) {
+    if (this.#behind.delete(stream) && this.#behind.size === 0 && this.#catchUpTimer !== null) this.#catchUp();
+  }
+
+  /** @returns {number} milliseconds until a room may ask who is in it */
+  turnMs() {
+    const now = this.#session.runtime.monotonicNow();
+    const at = Math.max(now, this.#nextTurn);
+    this.#nextTurn = at + TURN_MS;
+    return at - now;
   }
 
   /** @param {RtmError | null} error why there will be no connection any more; null when there will */
   disconnected(error) {
+    const session = this.#session;
+    session.runtime.clearTimeout(this.#catchUpTimer);
+    this.#catchUpTimer = null;
+    this.#behind.clear();
+    this.#nextTurn = 0;
     for (const stream of [...this.#streams.values()]) stream.suspend();
     for (const room of [...this.#rooms.values()]) room.disconnected(error);
+    if (!error) return;
+    session.presence.reset();
+    session.userAttributes.reset();
+    session.invitations.reset();
   }
 
   /**
@@ -72,12 +127,21 @@ export class Router {
    * @param {any} params
    */
   push(method, params) {
-    if (method === "stream.reset") {
+    if (method === "presence.changed") {
+      this.#session.presence.pushed(params.states);
+    } else if (method === "stream.reset") {
       this.#streams.get(params.stream)?.resume({ recovered: false, epoch: params.epoch, head: params.head, live: true });
     } else if (params.stream !== undefined) {
-      this.#streams.get(params.stream)?.push({ event: method, ...params });
+      params.event = method;
+      this.#streams.get(params.stream)?.push(params);
     } else if (params.room !== undefined) {
       this.#rooms.get(params.room)?.pushed(method, params);
     }
+  }
+
+  #catchUp() {
+    this.#session.runtime.clearTimeout(this.#catchUpTimer);
+    this.#catchUpTimer = null;
+    this.#session.presence.connected();
   }
 }

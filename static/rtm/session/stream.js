@@ -25,8 +25,11 @@ import { Backoff } from "../connection/backoff.js";
  * @property {string} name
  * @property {Runtime} runtime
  * @property {(after: number, settle: import("../connection/connection.js").Settle) => void} read asks for a `Page`
+ * @property {() => import("../connection/pace.js").Pace | null} pace of the connection of this moment
+ * @property {boolean} [isSparse] numbers may be missing in what is pushed: order alone counts
  * @property {(entry: Entry) => void} deliver called for each entry once, in order
  * @property {(gap: {from: number, to: number}) => void} lost entries after `from` up to `to` will not come
+ * @property {() => void} live everything missed was delivered
  */
 
 /** Entries kept behind a gap. Past that they are dropped: the next read brings them. */
@@ -39,6 +42,7 @@ export class Stream {
   #epoch = "";
   #isOpen = false;
   #isReading = false;
+  #isLive = false;
   /** Counts the lives of the connection below: the answer to a read of an earlier one is void. */
   #life = 0;
   /** @type {unknown} */
@@ -58,6 +62,11 @@ export class Stream {
     return this.#options.name;
   }
 
+  /** Whether its cursor is the server's affair, as that of an inbox. */
+  get isSparse() {
+    return this.#options.isSparse === true;
+  }
+
   /** @returns {Cursor | null} null before the stream was first opened */
   get cursor() {
     return this.#isOpen ? { seq: this.#seq, epoch: this.#epoch } : null;
@@ -72,6 +81,8 @@ export class Stream {
     this.#isOpen = true;
     this.#epoch = epoch;
     this.#seq = head;
+    this.#isLive = true;
+    this.#options.live();
   }
 
   /**
@@ -93,6 +104,7 @@ export class Stream {
   suspend() {
     this.#life += 1;
     this.#isReading = false;
+    this.#isLive = false;
     this.#held.clear();
     this.#pushed = 0;
     this.#options.runtime.clearTimeout(this.#retryTimer);
@@ -101,16 +113,19 @@ export class Stream {
   /** @param {Entry} entry just pushed */
   push(entry) {
     if (!this.#isOpen || entry.seq <= this.#seq) return;
-    this.#pushed = Math.max(this.#pushed, entry.seq);
-    if (entry.seq > this.#seq + 1) {
+    if (this.#options.isSparse) {
+      // While pages are missing, they bring it.
+      if (this.#isLive) this.#deliver(entry);
+    } else if (entry.seq > this.#seq + 1) {
+      this.#pushed = Math.max(this.#pushed, entry.seq);
       if (this.#held.size < HELD_LIMIT) this.#held.set(entry.seq, entry);
       this.#read();
     } else {
       this.#deliver(entry);
-      this.#deliverHeld();
-      // A stream has no epoch before its first entry, and a push does not tell: a page does.
-      if (this.#epoch === "" && this.#isOpen) this.#read();
+      if (this.#held.size > 0) this.#deliverHeld(() => {});
     }
+    // A stream has no epoch before its first entry, and a push does not tell: a page does.
+    if (this.#epoch === "" && this.#isOpen) this.#read();
   }
 
   /** @param {Entry} entry */
@@ -153,15 +168,25 @@ export class Stream {
       this.#held.clear();
       this.#pushed = 0;
       this.#options.lost({ from, to: this.#seq });
-    }
-    for (const entry of entries) {
-      // A listener may have left the room, or logged out.
       if (life !== this.#life) return;
-      if (entry.seq > this.#seq) this.#deliver(entry);
     }
-    if (live) this.#deliverHeld();
-    if (life !== this.#life || (live && this.#seq >= this.#pushed)) return;
-    if (this.#seq === from) {
+    this.#deliverAll(entries, 0, () => {
+      if (live) this.#deliverHeld(() => this.#pageTaken(true, from));
+      else this.#pageTaken(false, from);
+    });
+  }
+
+  /**
+   * @param {boolean} live
+   * @param {number} from the seq before the page
+   */
+  #pageTaken(live, from) {
+    if (live && this.#seq >= this.#pushed) {
+      this.#retry.reset();
+      const wasLive = this.#isLive;
+      this.#isLive = true;
+      if (!wasLive) this.#options.live();
+    } else if (this.#seq === from) {
       this.#readLater();
     } else {
       this.#retry.reset();
@@ -169,13 +194,51 @@ export class Stream {
     }
   }
 
-  /** Delivers what was held behind the gap, as far as it follows on. */
-  #deliverHeld() {
+  /**
+   * Delivers what was held behind the gap, as far as it follows on.
+   * @param {() => void} done
+   */
+  #deliverHeld(done) {
+    const entries = [];
+    for (let seq = this.#seq + 1, entry; (entry = this.#held.get(seq)); seq++) entries.push(entry);
+    for (const seq of this.#held.keys()) if (seq <= this.#seq + entries.length) this.#held.delete(seq);
+    this.#deliverAll(entries, 0, done);
+  }
+
+  /**
+   * As long as the time allows, the rest in another slice; what is behind it on the connection waits.
+   * @param {Entry[]} entries
+   * @param {number} first
+   * @param {() => void} done not called when a listener has left the room or logged out meanwhile
+   */
+  #deliverAll(entries, first, done) {
     const life = this.#life;
-    for (let entry = this.#held.get(this.#seq + 1); entry; entry = this.#held.get(this.#seq + 1)) {
-      this.#deliver(entry);
+    const pace = this.#options.pace();
+    for (let index = first; index < entries.length; index++) {
+      if (pace?.isOver) {
+        pace.later(() => {
+          if (life === this.#life) this.#deliverAll(entries, index, done);
+        });
+        return;
+      }
+      if (entries[index].seq > this.#seq) this.#deliver(entries[index]);
       if (life !== this.#life) return;
     }
-    for (const seq of [...this.#held.keys()]) if (seq <= this.#seq) this.#held.delete(seq);
+    done();
   }
+}
+
+/**
+ * @param {import("./session.js").Session} session
+ * @param {string} name
+ * @param {Pick<StreamOptions, "isSparse" | "deliver" | "lost" | "live">} options
+ */
+export function streamOf(session, name, options) {
+  return new Stream({
+    name,
+    runtime: session.runtime,
+    pace: () => session.pace,
+    read: (after, settle) => session.request("stream.read", { stream: name, after }, settle),
+    ...options,
+  });
 }

@@ -9,12 +9,15 @@ import { FakeRuntime } from "../support/fake_runtime.js";
 let runtime;
 /** @type {any[]} */
 let seen;
+/** How many frames were handed on to their end. */
+let frames = 0;
 /** @type {Connection} */
 let connection;
 
 beforeEach(() => {
   runtime = new FakeRuntime();
   seen = [];
+  frames = 0;
   connection = connect();
 });
 
@@ -22,6 +25,7 @@ function connect() {
   return new Connection("ws://here/rtm/ws", runtime, {
     opened: () => seen.push("opened"),
     pushed: (method, params) => seen.push([method, params]),
+    frameEnded: () => (frames += 1),
     ended: (ending) => seen.push(ending.name),
   });
 }

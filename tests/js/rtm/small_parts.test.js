@@ -126,19 +126,19 @@ test("worker timers: keep the worker's time, and go on with the page's when the 
 });
 
 test("lifecycle: the page wakes its session when it or the network is back", () => {
-  const window = new EventTarget();
+  const page = new EventTarget();
   const document = Object.assign(new EventTarget(), { visibilityState: "hidden" });
   let woken = 0;
-  const stop = watchPage({ window, document }, { wake: () => (woken += 1) });
+  const stop = watchPage({ wake: () => (woken += 1) }, { page, document });
   document.dispatchEvent(new Event("visibilitychange"));
   assert.equal(woken, 0);
   document.visibilityState = "visible";
   document.dispatchEvent(new Event("visibilitychange"));
-  window.dispatchEvent(new Event("online"));
-  window.dispatchEvent(new Event("pageshow"));
+  page.dispatchEvent(new Event("online"));
+  page.dispatchEvent(new Event("pageshow"));
   document.dispatchEvent(new Event("resume"));
   assert.equal(woken, 4);
   stop();
-  window.dispatchEvent(new Event("online"));
+  page.dispatchEvent(new Event("online"));
   assert.equal(woken, 4);
 });

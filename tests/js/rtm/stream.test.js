@@ -15,6 +15,8 @@ let delivered;
 let reads;
 /** @type {any[]} */
 let gaps;
+/** How often everything missed was there. */
+let lives = 0;
 /** @type {Stream} */
 let stream;
 
@@ -23,9 +25,12 @@ beforeEach(() => {
   delivered = [];
   reads = [];
   gaps = [];
+  lives = 0;
   stream = new Stream({
     name: "room:math",
     runtime,
+    pace: () => null,
+    live: () => (lives += 1),
     read: (after, settle) => reads.push({ after, settle }),
     deliver: (entry) => delivered.push(entry.seq),
     lost: (gap) => gaps.push(gap),
@@ -209,6 +214,8 @@ test("a listener that closes the stream in the middle of a page gets no more of 
       closing.close();
     },
     lost: () => {},
+    pace: () => null,
+    live: () => {},
   });
   closing.open({ epoch: "e1", head: 0 });
   closing.resume(page([1, 2, 3]));

@@ -106,6 +106,12 @@ export class FakeRuntime {
     return socket;
   };
 
+  soon = (/** @type {() => void} */ callback) => {
+    this.setTimeout(callback, 0);
+  };
+
+  /** @type {((session: {wake: () => void}) => () => void) | null} */
+  watch = null;
   monotonicNow = () => this.#now;
   wallNow = () => this.epochMs + this.#now;
   random = () => this.dice;

@@ -185,6 +185,8 @@ export class FakeServer {
     if (!login) return rpcError(1, "not_logged_in");
     const room = params.room === undefined ? null : this.room(params.room);
     switch (method) {
+      case "session.renew_token":
+        return {};
       case "session.logout":
         this.logins.delete(login.uid);
         for (const name of login.rooms) this.exit(name, login.uid);
@@ -229,6 +231,7 @@ export class FakeServer {
       server_ts: this.#runtime.wallNow(),
       heartbeat_ms: 3000,
       ack_bytes: 1000,
+      inbox: { stream: `inbox:${uid}`, epoch: "", head: 0, live: true, entries: [] },
       streams: Object.fromEntries(
         names.map((name) => {
           const { head, epoch } = this.room(name);
