@@ -47,6 +47,8 @@ export class Room extends Emitter {
   #attendance;
   /** Whether the application wants to be in. */
   #isWanted = false;
+  /** Whether its first join waits while rooms are joined too often. */
+  #isPatient = true;
   /** Whether the server has let us in, on this connection. */
   #isIn = false;
   /** Whether it has let us in since the application wanted it. */
@@ -121,9 +123,11 @@ export class Room extends Emitter {
   /**
    * Joins, and stays joined until `leave`, whatever happens to the connection. Calling it again while it is
    * wanted gives the same promise.
+   * @param {{patient?: boolean}} [options] `patient: false`: refused with "too_often" or "join_same_room_too_often"
+   *   when the rate is spent; else that is waited out. Once in, it always is
    * @returns {Promise<void>} rejects with the server's refusal, or "timeout"
    */
-  join() {
+  join({ patient = true } = {}) {
     if (this.#joining) return this.#joining.promise;
     if (this.#isIn) return Promise.resolve();
     /** @type {() => void} */
@@ -144,6 +148,7 @@ export class Room extends Emitter {
     };
     if (!this.#isWanted) {
       this.#isWanted = true;
+      this.#isPatient = patient;
       this.#stay += 1;
       this.#session.router.addRoom(this.#name, this);
       this.#session.router.addStream(this.#stream);
@@ -228,7 +233,8 @@ export class Room extends Emitter {
       if (error) {
         // A lost connection is followed by another, which comes here again.
         if (error.name === "connection_lost") return;
-        if (error.retryable) this.#again(error);
+        const isImpatient = !this.#isPatient && !this.#wasIn && error.name.endsWith("too_often");
+        if (error.retryable && !isImpatient) this.#again(error);
         else this.#refused(error);
         return;
       }

@@ -1,0 +1,17 @@
+/** What pages import: `import AgoraRTM from ".../rtm-sdk.mjs"`. */
+
+import { createAll, originOf } from "./api/module.js";
+
+export const {
+  AgoraRTM,
+  ArRTM,
+  RostrumRTM,
+  RtmClient,
+  RtmChannel,
+  LocalInvitation,
+  RemoteInvitation,
+  RtmErrorCode,
+  RtmStatusCode,
+} = createAll(originOf(import.meta.url));
+
+export default AgoraRTM;
