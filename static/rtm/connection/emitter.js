@@ -3,15 +3,15 @@
  * reported and the next listener is called.
  */
 
-/** @type {(error: unknown) => void} */
-export const reportError =
-  typeof globalThis.reportError === "function"
-    ? (error) => globalThis.reportError(error)
-    : (error) => {
-        queueMicrotask(() => {
-          throw error;
-        });
-      };
+/** @param {unknown} error told as one that nobody caught */
+export function reportError(error) {
+  if (typeof globalThis.reportError === "function") globalThis.reportError(error);
+  else {
+    queueMicrotask(() => {
+      throw error;
+    });
+  }
+}
 
 /** @typedef {{listener: (...args: any[]) => void, once: boolean}} Registration */
 

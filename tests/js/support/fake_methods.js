@@ -16,11 +16,15 @@
 /** A peer message is answered by then, whatever its receiver does. */
 const RECEIPT_MS = 9000;
 
+const REMOTE_LOGIN = { code: 4003, name: "remote_login", reconnect: false };
+const SUPERSEDED = { code: 4010, name: "superseded", reconnect: false };
+
 /** @type {Record<string, (call: Call) => void>} */
 export const METHODS = {
   "session.login": ({ server, socket, params: { uid, session, streams = {} }, answer }) => {
     const known = server.logins.get(uid);
     const isResumed = known !== undefined && known.id === session;
+    if (known?.socket && known.socket !== socket) server.close(uid, isResumed ? SUPERSEDED : REMOTE_LOGIN);
     if (known && !isResumed) removed(server, known);
     const login = isResumed ? known : newLogin(uid, `${uid}-${server.requests.length}`);
     login.socket = socket;
