@@ -20,18 +20,19 @@ import { RtmError, TimeoutError } from "../connection/errors.js";
  * @property {boolean} isRestoring made on one connection only, and until the server takes it
  * @property {Settle} settle
  * @property {unknown} timer runs while it waits
+ * @property {boolean} isSettled
  */
 
 /**
  * @typedef {object} Lane
  * @property {Call[]} waiting ascending by number
- * @property {number} restoring how many that restore are under way
+ * @property {Set<Call>} underWay
  * @property {unknown} pause runs while a failure is waited out
  * @property {Backoff} backoff
  */
 
 /** After these errors a call is made again; any other is for who called. */
-const PASSING = ["unavailable", "overloaded", "expired"];
+const PASSING = ["unavailable", "overloaded", "expired", "timeout"];
 /** Calls that wait at once. More are refused: none of them would be in time. */
 const LIMIT = 1000;
 const LONGEST_PAUSE_MS = 4000;
@@ -72,6 +73,7 @@ export class Calls {
         isRestoring: false,
         settle: (error, result) => (error ? reject(error) : resolve(result)),
         timer: null,
+        isSettled: false,
       });
     });
   }
@@ -84,7 +86,7 @@ export class Calls {
    */
   restore(method, params, settle) {
     const number = ++this.#made - Number.MAX_SAFE_INTEGER;
-    this.#place({ number, method, params, deadline: Infinity, isRestoring: true, settle, timer: null });
+    this.#place({ number, method, params, deadline: Infinity, isRestoring: true, settle, timer: null, isSettled: false });
   }
 
   /** There is a connection: what waits goes out, in its order. */
@@ -93,13 +95,13 @@ export class Calls {
     for (const lane of [...this.#lanes.values()]) this.#pump(lane);
   }
 
-  /** The connection is gone. */
+  /** The connection is gone: its answers to what restores are void, and what waits waits for another. */
   close() {
     this.#isUp = false;
     for (const lane of this.#lanes.values()) {
       this.#runtime.clearTimeout(lane.pause);
       lane.pause = null;
-      lane.restoring = 0;
+      for (const call of lane.underWay) call.isSettled ||= call.isRestoring;
       this.#waiting -= lane.waiting.length;
       lane.waiting = lane.waiting.filter(({ isRestoring }) => !isRestoring);
       this.#waiting += lane.waiting.length;
@@ -107,14 +109,15 @@ export class Calls {
   }
 
   /**
-   * None of these will be made.
+   * None of these will be made, or heard of any more.
    * @param {RtmError} error
    * @param {string} [method] absent: of all methods
    */
   fail(error, method) {
     for (const lane of [...this.#lanes.values()]) {
-      for (const call of [...lane.waiting]) {
-        if (method !== undefined && call.method !== method) continue;
+      for (const call of [...lane.waiting, ...lane.underWay]) {
+        if (call.isSettled || (method !== undefined && call.method !== method)) continue;
+        call.isSettled = true;
         this.#take(lane, call);
         call.settle(error, null);
       }
@@ -127,7 +130,7 @@ export class Calls {
     let lane = this.#lanes.get(noun);
     if (!lane) {
       const { random } = this.#runtime;
-      lane = { waiting: [], restoring: 0, pause: null, backoff: new Backoff({ random, capMs: LONGEST_PAUSE_MS }) };
+      lane = { waiting: [], underWay: new Set(), pause: null, backoff: new Backoff({ random, capMs: LONGEST_PAUSE_MS }) };
       this.#lanes.set(noun, lane);
     }
     return lane;
@@ -165,9 +168,9 @@ export class Calls {
   #pump(lane) {
     while (this.#isUp && lane.pause === null && lane.waiting.length > 0) {
       const call = lane.waiting[0];
-      if (lane.restoring > 0 && !call.isRestoring) return;
+      if (!call.isRestoring && isRestoring(lane)) return;
       this.#take(lane, call);
-      if (call.isRestoring) lane.restoring += 1;
+      lane.underWay.add(call);
       const settle = /** @type {Settle} */ ((error, result) => this.#settled(lane, call, error, result));
       this.#send(call.method, call.params, settle, Math.min(ATTEMPT_MS, this.#leftMs(call)));
     }
@@ -180,12 +183,12 @@ export class Calls {
    * @param {any} result
    */
   #settled(lane, call, error, result) {
+    lane.underWay.delete(call);
+    if (call.isSettled) return;
     if (error?.name === "connection_lost" || error?.name === "not_connected") {
-      // The connection has taken the count of those that restore with it.
       if (!call.isRestoring) this.#place(call);
       return;
     }
-    if (call.isRestoring) lane.restoring -= 1;
     const comesAgain = error && (PASSING.includes(error.name) || (call.isRestoring && error.retryable));
     const pauseMs = comesAgain ? lane.backoff.next(error.retryAfterMs || null) : 0;
     if (comesAgain && pauseMs < this.#leftMs(call)) {
@@ -197,6 +200,7 @@ export class Calls {
       return;
     }
     if (!error) lane.backoff.reset();
+    call.isSettled = true;
     call.settle(error, result);
     this.#pump(lane);
   }
@@ -205,4 +209,10 @@ export class Calls {
   #leftMs(call) {
     return Math.max(0, call.deadline - this.#runtime.monotonicNow());
   }
+}
+
+/** @param {Lane} lane */
+function isRestoring({ underWay }) {
+  for (const call of underWay) if (call.isRestoring && !call.isSettled) return true;
+  return false;
 }

@@ -75,11 +75,18 @@ export class Link {
     this.#retryTimer = null;
     this.#triedAt = runtime.monotonicNow();
     /** @type {Connection} */
+    // One that was released may still be heard: it is told from ours by identity.
     const connection = new Connection(url(), runtime, {
       opened: () => this.#opened(connection),
-      pushed,
-      frameEnded,
-      ended: (ending) => this.#ended(ending),
+      pushed: (method, params) => {
+        if (connection === this.#connection) pushed(method, params);
+      },
+      frameEnded: () => {
+        if (connection === this.#connection) frameEnded();
+      },
+      ended: (ending) => {
+        if (connection === this.#connection) this.#ended(ending);
+      },
     });
     this.#connection = connection;
   }

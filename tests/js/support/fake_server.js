@@ -4,12 +4,12 @@
  */
 
 import { METHODS, removed, rpcError } from "./fake_methods.js";
+import { FakeSocket } from "./fake_runtime.js";
 import { FakeRoom, FakeStream } from "./fake_streams.js";
 
 export { rpcError };
 
 /** @typedef {import("./fake_runtime.js").FakeRuntime} FakeRuntime */
-/** @typedef {import("./fake_runtime.js").FakeSocket} FakeSocket */
 
 /** One way of the network, in milliseconds. */
 const LATENCY_MS = 5;
@@ -107,6 +107,11 @@ export class FakeServer {
   restart() {
     this.cutAll();
     for (const uid of [...this.logins.keys()]) this.remove(uid);
+  }
+
+  /** A user whose client does not matter logs in. @param {string} uid */
+  come(uid) {
+    METHODS["session.login"](/** @type {any} */ ({ server: this, socket: new FakeSocket(""), params: { uid }, answer() {} }));
   }
 
   /** A session has been away for too long. @param {string} uid */
