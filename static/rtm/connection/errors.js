@@ -13,9 +13,12 @@ export class RtmError extends Error {
     this.retryable = retryable;
   }
 
+  /** What the server says beside. @type {Record<string, any>} */
+  data = {};
+
   /** Milliseconds after which the server would take the call again; 0 when it did not say. */
   get retryAfterMs() {
-    return 0;
+    return typeof this.data.retry_after_ms === "number" ? this.data.retry_after_ms : 0;
   }
 }
 
@@ -25,13 +28,7 @@ export class RpcError extends RtmError {
   constructor({ code, message, data = {} }) {
     super(data.name ?? `rpc_${code}`, message, data.retryable === true);
     this.code = code;
-    /** @type {Record<string, any>} */
     this.data = data;
-  }
-
-  /** @override */
-  get retryAfterMs() {
-    return typeof this.data.retry_after_ms === "number" ? this.data.retry_after_ms : 0;
   }
 }
 

@@ -18,6 +18,7 @@ import { RtmError, TimeoutError } from "../connection/errors.js";
  * @property {object} params
  * @property {number} deadline by the monotonic clock; Infinity for what restores
  * @property {boolean} isRestoring made on one connection only, and until the server takes it
+ * @property {boolean} isPatient made again also when it was made too often
  * @property {Settle} settle
  * @property {unknown} timer runs while it waits
  * @property {boolean} isSettled
@@ -60,9 +61,10 @@ export class Calls {
    * @param {string} method
    * @param {object} params
    * @param {number} timeoutMs for all attempts together
+   * @param {boolean} [isPatient] waits also where it is made too often
    * @returns {Promise<any>}
    */
-  make(method, params, timeoutMs) {
+  make(method, params, timeoutMs, isPatient = false) {
     if (this.#waiting >= LIMIT) return Promise.reject(new RtmError("too_often", "too many calls wait", true));
     return new Promise((resolve, reject) => {
       this.#place({
@@ -71,6 +73,7 @@ export class Calls {
         params,
         deadline: this.#runtime.monotonicNow() + timeoutMs,
         isRestoring: false,
+        isPatient,
         settle: (error, result) => (error ? reject(error) : resolve(result)),
         timer: null,
         isSettled: false,
@@ -85,8 +88,17 @@ export class Calls {
    * @param {Settle} settle not called when the connection is lost before: there will be another restoring
    */
   restore(method, params, settle) {
-    const number = ++this.#made - Number.MAX_SAFE_INTEGER;
-    this.#place({ number, method, params, deadline: Infinity, isRestoring: true, settle, timer: null, isSettled: false });
+    this.#place({
+      number: ++this.#made - Number.MAX_SAFE_INTEGER,
+      method,
+      params,
+      deadline: Infinity,
+      isRestoring: true,
+      isPatient: true,
+      settle,
+      timer: null,
+      isSettled: false,
+    });
   }
 
   /** There is a connection: what waits goes out, in its order. */
@@ -189,7 +201,7 @@ export class Calls {
       if (!call.isRestoring) this.#place(call);
       return;
     }
-    const comesAgain = error && (PASSING.includes(error.name) || (call.isRestoring && error.retryable));
+    const comesAgain = error && (PASSING.includes(error.name) || (call.isPatient && error.retryable));
     const pauseMs = comesAgain ? lane.backoff.next(error.retryAfterMs || null) : 0;
     if (comesAgain && pauseMs < this.#leftMs(call)) {
       lane.pause ??= this.#runtime.setTimeout(() => {

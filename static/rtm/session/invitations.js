@@ -57,33 +57,31 @@ export class Invitations extends Emitter {
   }
 
   /**
-   * The callee's client shows it; done by itself for each new one.
    * @param {string} caller
    * @param {string} id
+   * @param {string} [response]
    * @returns {Promise<Answer>} rejects with "invitation_ended" (its `data` has the state) or "invitation_not_found"
    */
-  confirm(caller, id) {
-    return this.#call("confirm", { invitation: id, caller });
-  }
-
-  /** @param {string} caller @param {string} id @param {string} [response] @returns {Promise<Answer>} as `confirm` */
   accept(caller, id, response = "") {
     return this.#call("accept", { invitation: id, caller, response });
   }
 
-  /** @param {string} caller @param {string} id @param {string} [response] @returns {Promise<Answer>} as `confirm` */
+  /** @param {string} caller @param {string} id @param {string} [response] @returns {Promise<Answer>} as `accept` */
   refuse(caller, id, response = "") {
     return this.#call("refuse", { invitation: id, caller, response });
   }
 
-  /** @param {string} id @param {string} [content] told with it @returns {Promise<Answer>} as `confirm` */
+  /** @param {string} id @param {string} [content] told with it @returns {Promise<Answer>} as `accept` */
   cancel(id, content) {
     return this.#call("cancel", { invitation: id, ...(content !== undefined && { content }) });
   }
 
-  /** @param {boolean} isResumed else what was told meanwhile may be gone from the inbox */
+  /**
+   * The inbox has told what it has; after a session that went meanwhile, that may not be all.
+   * @param {boolean} isResumed
+   */
   connected(isResumed) {
-    if (!isResumed) this.#list();
+    if (!isResumed) this.#list(new Map(this.#open));
   }
 
   /** The session is over, and with it the invitations. */
@@ -94,14 +92,15 @@ export class Invitations extends Emitter {
 
   /** @param {InvitationView} view from the inbox or the list */
   received(view) {
-    const key = `${view.caller} ${view.invitation}`;
+    const key = keyOf(view);
     const known = this.#open.get(key);
     if (this.#ended.has(key) || (known && known.step >= view.step)) return;
     if (view.state === "SENT" || view.state === "RECEIVED") this.#open.set(key, view);
     else this.#end(key);
     if (view.state === "SENT" && view.callee === this.#session.uid) {
-      // What has become of it is told by its next entry.
-      this.confirm(view.caller, view.invitation).catch(() => {});
+      // Shown from now on; what has become of it meanwhile is told by its next entry.
+      const { caller, invitation } = view;
+      this.#session.call("invitation.confirm", { invitation, caller }, TIMEOUT_MS, true).catch(() => {});
     }
     this.emit("changed", view, !known);
   }
@@ -116,17 +115,36 @@ export class Invitations extends Emitter {
     }
   }
 
-  /** @param {number} [before] the number of the last one seen */
-  #list(before) {
+  /**
+   * @param {Map<string, InvitationView>} missing those that were open and have not been found in the list
+   * @param {number} [before] the number of the last one seen
+   */
+  #list(missing, before) {
     const life = this.#life;
     this.#session.restore("invitation.list", before === undefined ? {} : { before }, (error, result) => {
       if (error || life !== this.#life) return;
       for (const { number, ...view } of result.invitations) {
+        missing.delete(keyOf(view));
         this.received(view);
         if (life !== this.#life) return;
         before = number;
       }
-      if (result.more) this.#list(before);
+      if (result.more) this.#list(missing, before);
+      else for (const view of missing.values()) this.#askAfter(view);
+    });
+  }
+
+  /** @param {InvitationView} view that has ended, as it was told last */
+  #askAfter(view) {
+    const life = this.#life;
+    const { invitation, caller } = view;
+    const isOwn = caller === this.#session.uid;
+    const method = isOwn ? "invitation.cancel" : "invitation.confirm";
+    this.#session.restore(method, isOwn ? { invitation } : { invitation, caller }, (error, result) => {
+      if (life !== this.#life) return;
+      const gone = { state: "FAILED", reason: "INVITATION_EXPIRE", step: view.step + 1 };
+      const { state, reason, step, ts = view.ts } = result ?? (error?.name === "invitation_ended" ? error.data : gone);
+      this.received({ ...view, state, reason, step, ts });
     });
   }
 
@@ -138,3 +156,6 @@ export class Invitations extends Emitter {
     return this.#session.call(`invitation.${verb}`, params, TIMEOUT_MS);
   }
 }
+
+/** @param {{caller: string, invitation: string}} view */
+const keyOf = ({ caller, invitation }) => `${caller} ${invitation}`;

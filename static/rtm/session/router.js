@@ -27,6 +27,7 @@ export class Router {
   /** @type {unknown} */
   #catchUpTimer = null;
   #nextTurn = 0;
+  #isResumed = false;
 
   /** @param {import("./session.js").Session} session */
   constructor(session) {
@@ -89,7 +90,7 @@ export class Router {
     const names = new Set(Object.keys(streams));
     for (const room of [...this.#rooms.values()]) if (isOurs()) room.connected(names);
     if (!isOurs()) return;
-    session.invitations.connected(resumed);
+    this.#isResumed = resumed;
     if (this.#behind.size === 0) this.#catchUp();
     else this.#catchUpTimer = session.runtime.setTimeout(() => this.#catchUp(), CATCH_UP_MS);
   }
@@ -143,5 +144,6 @@ export class Router {
     this.#session.runtime.clearTimeout(this.#catchUpTimer);
     this.#catchUpTimer = null;
     this.#session.presence.connected();
+    this.#session.invitations.connected(this.#isResumed);
   }
 }

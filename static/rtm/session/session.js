@@ -266,11 +266,12 @@ export class Session extends Emitter {
    * @param {string} method
    * @param {object} params
    * @param {number} [timeoutMs] for everything together
+   * @param {boolean} [isPatient] waits also where it is made too often
    * @returns {Promise<any>}
    */
-  call(method, params, timeoutMs = CALL_TIMEOUT_MS) {
+  call(method, params, timeoutMs = CALL_TIMEOUT_MS, isPatient = false) {
     if (this.#state !== "CONNECTED" && this.#state !== "RECONNECTING") return Promise.reject(new NotConnectedError());
-    return this.#calls.make(method, params, timeoutMs);
+    return this.#calls.make(method, params, timeoutMs, isPatient);
   }
 
   /**

@@ -43,9 +43,7 @@ test("to a peer who is away it is not received, and comes later only where it is
 });
 
 test("the peer loses its connection for a moment: the message is waited for", async () => {
-  const socket = runtime.sockets[1];
-  server.logins.get("bob").socket = null;
-  socket.drop();
+  server.cut("bob");
   const sent = ann.peers.send("bob", say("hello"));
   const { received } = await after(runtime, sent, 2000);
   assert.deepEqual([received, heard], [true, ["ann: hello"]]);

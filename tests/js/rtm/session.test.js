@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 
-import { Session } from "../../../static/rtm/session/session.js";
 import { FakeRuntime } from "../support/fake_runtime.js";
 import { FakeServer, rpcError } from "../support/fake_server.js";
+import { after, outcome, sessionOf } from "../support/people.js";
+
+/** @typedef {import("../../../static/rtm/session/session.js").Session} Session */
 
 /** @type {FakeRuntime} */
 let runtime;
@@ -13,12 +15,16 @@ let server;
 let session;
 /** @type {string[]} */
 let states;
+/** @type {boolean[]} */
+let links;
 
 beforeEach(() => {
   runtime = new FakeRuntime();
   server = new FakeServer(runtime);
-  session = new Session({ url: "ws://here/rtm/ws", app: "0".repeat(32), uid: "me", runtime });
+  session = sessionOf(runtime, "me");
   states = [];
+  links = [];
+  session.on("link", (isUp) => links.push(isUp));
   session.on("state", (state, reason) => states.push(`${state}/${reason}`));
 });
 
@@ -27,9 +33,6 @@ async function login() {
   await runtime.advance(50);
   await promise;
 }
-
-/** Settles with the error's name, or "done". @param {Promise<any>} promise */
-const outcome = (promise) => promise.then(() => "done", (error) => error.name);
 
 test("login: CONNECTING, then CONNECTED, with a token, no session, and who we are", async () => {
   await login();
@@ -94,6 +97,31 @@ test("reconnect: for ever, with back-off, and it resumes with its session", asyn
   assert.equal(states.at(-1), "CONNECTED/LOGIN_SUCCESS");
   assert.deepEqual(states.length, 4);
   assert.equal(server.paramsOf("session.login").at(-1).session, id);
+});
+
+test("reconnect: back within 4 s of the last sign of life, no state has changed, though the link says so at once", async () => {
+  await login();
+  server.isDown = true;
+  server.cutAll();
+  await runtime.advance(3000);
+  assert.deepEqual([session.state, session.isReady, links], ["CONNECTED", false, [true, false]]);
+  server.isDown = false;
+  await runtime.advance(900);
+  assert.deepEqual(links, [true, false, true]);
+  assert.deepEqual(states, ["CONNECTING/LOGIN", "CONNECTED/LOGIN_SUCCESS"]);
+  await runtime.advance(60_000);
+  assert.equal(states.length, 2);
+});
+
+test("reconnect: lost for 4 s it is told, counted from the last sign of life and whatever attempts were made", async () => {
+  await login();
+  await runtime.advance(2950);
+  server.isDown = true;
+  server.cutAll();
+  await runtime.advance(1014); // the last frame came after 15 ms
+  assert.equal(session.state, "CONNECTED");
+  await runtime.advance(1);
+  assert.equal(states.at(-1), "RECONNECTING/INTERRUPTED");
 });
 
 test("reconnect: a silent network is noticed after 4 s", async () => {
@@ -191,12 +219,98 @@ for (const [code, name] of /** @type {[number, string][]} */ ([
   });
 }
 
-test("token: a new one while connected is shown to the server at once", async () => {
+test("token: a new one while connected is shown to the server at once, and settles with its answer", async () => {
   await login();
-  session.renew("new");
-  await runtime.advance(50);
+  assert.equal(await after(runtime, outcome(session.renew("new"))), "done");
   assert.deepEqual(server.paramsOf("session.renew_token"), [{ token: "new" }]);
   assert.equal(runtime.sockets.length, 1);
+  server.refuseNext("session.renew_token", rpcError(3, "too_often", true));
+  assert.equal(await after(runtime, outcome(session.renew("newer"))), "too_often");
+});
+
+test("token: one that is refused changes nothing: the next login has the one before", async () => {
+  await login();
+  await after(runtime, session.renew("good"));
+  server.refuseNext("session.renew_token", rpcError(5, "invalid_token"));
+  assert.equal(await after(runtime, outcome(session.renew("bad"))), "invalid_token");
+  server.cutAll();
+  await runtime.advance(1000);
+  assert.equal(server.paramsOf("session.login").at(-1).token, "good");
+});
+
+test("token: while one is waited for, another that is refused too says so, and the next is tried", async () => {
+  await login();
+  server.close("me", { code: 4004, name: "token_expired", reconnect: false });
+  server.refuseNext("session.login", rpcError(5, "invalid_token"));
+  assert.equal(await after(runtime, outcome(session.renew("bad"))), "invalid_token");
+  assert.equal(states.at(-1), "RECONNECTING/TOKEN_EXPIRED");
+  assert.equal(await after(runtime, outcome(session.renew("good"))), "done");
+  assert.equal(session.state, "CONNECTED");
+});
+
+test("token: a new one that comes while an attempt with the old one is under way is tried next", async () => {
+  await login();
+  server.refuseNext("session.login", rpcError(16, "token_expired"));
+  server.cutAll();
+  while (server.paramsOf("session.login").length < 2) await runtime.advance(1);
+  assert.equal(await after(runtime, outcome(session.renew("new"))), "done");
+  assert.deepEqual(states, ["CONNECTING/LOGIN", "CONNECTED/LOGIN_SUCCESS"]);
+});
+
+test("token: its end is told before it comes, when it has come, and once each", async () => {
+  /** @type {any[]} */
+  const told = [];
+  session.on("tokenExpiring", (at) => told.push(at));
+  session.on("tokenExpired", () => told.push("expired"));
+  await login();
+  server.push("me", "session.token_expiring", { expires_at: 77 });
+  await runtime.advance(50);
+  server.close("me", { code: 4004, name: "token_expired", reconnect: false });
+  await runtime.advance(50);
+  assert.deepEqual(told, [77, "expired"]);
+  assert.deepEqual(states.slice(2), ["RECONNECTING/TOKEN_EXPIRED"]);
+});
+
+test("token: without a login there is none to renew", async () => {
+  assert.equal(await outcome(session.renew("new")), "not_connected");
+});
+
+test("business id: set again after a session that was removed, not after one that was resumed or logged out", async () => {
+  await login();
+  await after(runtime, session.setBusinessId("evening"));
+  server.cutAll();
+  await runtime.advance(1000);
+  assert.equal(server.paramsOf("session.set_business_id").length, 1);
+  server.restart();
+  await runtime.advance(1000);
+  assert.equal(server.logins.get("me")?.businessId, "evening");
+  await after(runtime, session.logout());
+  await login();
+  assert.equal(server.logins.get("me")?.businessId, "");
+});
+
+test("the url is asked for before each attempt", async () => {
+  let asked = 0;
+  session = sessionOf(runtime, "me", { url: () => `ws://here/${++asked}` });
+  await login();
+  server.cutAll();
+  await runtime.advance(1000);
+  assert.deepEqual(runtime.sockets.map(({ url }) => url), ["ws://here/1", "ws://here/2"]);
+});
+
+test("the page is watched from the login to the logout", async () => {
+  /** @type {string[]} */
+  const watched = [];
+  runtime.watch = () => {
+    watched.push("start");
+    return () => watched.push("stop");
+  };
+  await login();
+  server.cutAll();
+  await runtime.advance(1000);
+  assert.deepEqual(watched, ["start"]);
+  await after(runtime, session.logout());
+  assert.deepEqual(watched, ["start", "stop"]);
 });
 
 test("wake: does not wait for the back-off, and looks after a connection that may be dead", async () => {
@@ -227,6 +341,21 @@ test("a call under way survives a lost connection, one made without a connection
   assert.deepEqual(await second, { members: [], total: 0 });
 });
 
+test("a call is made again after a failure that passes, and other kinds of calls do not wait for it", async () => {
+  await login();
+  server.refuseNext("presence.query", rpcError(14, "overloaded", true, { retry_after_ms: 1500 }));
+  const refused = session.presence.query(["a"]);
+  await runtime.advance(20);
+  const behind = session.presence.query(["b"]);
+  const other = session.userAttributes.get("me");
+  await runtime.advance(20);
+  assert.deepEqual(await other, {});
+  assert.deepEqual(server.paramsOf("presence.query"), [{ uids: ["a"] }]);
+  await runtime.advance(1500);
+  await Promise.all([refused, behind]);
+  assert.deepEqual(server.paramsOf("presence.query"), [{ uids: ["a"] }, { uids: ["a"] }, { uids: ["b"] }]);
+});
+
 test("a call settles in its time, with or without a connection", async () => {
   await login();
   server.isDown = true;
@@ -255,13 +384,60 @@ test("logout: while the network is dead it takes 3 s and does not fail", async (
   assert.equal(await promise, "done");
 });
 
-test("a listener that logs out when it hears CONNECTED is left alone", async () => {
-  session.on("state", (state) => {
-    if (state === "CONNECTED") void session.logout();
+test("logout: what comes while it is on its way is not heard, and the end of the old connection brings no new one", async () => {
+  await login();
+  /** @type {any[]} */
+  const told = [];
+  session.on("tokenExpiring", (at) => told.push(at));
+  const socket = runtime.socket;
+  const promise = session.logout();
+  socket.deliver({ jsonrpc: "2.0", method: "session.token_expiring", params: { expires_at: 1 } });
+  socket.drop();
+  await after(runtime, promise, 60_000);
+  assert.deepEqual([told, runtime.sockets.length, session.state], [[], 1, "DISCONNECTED"]);
+});
+
+test("logout and login at once: the new login is another session, and stays", async () => {
+  await login();
+  void session.logout();
+  await login();
+  await runtime.advance(60_000);
+  assert.equal(session.state, "CONNECTED");
+  assert.equal("session" in server.paramsOf("session.login").at(-1), false);
+  assert.equal(server.logins.size, 1);
+});
+
+for (const [state, login] of [["CONNECTING", "aborted"], ["CONNECTED", "done"], ["RECONNECTING", "done"]]) {
+  test(`a listener that logs out when it hears ${state}: nothing is left, no attempt and no timer`, async () => {
+    session.on("state", (now) => {
+      if (now === state) void session.logout();
+    });
+    const result = outcome(session.login());
+    await runtime.advance(50);
+    server.isDown = true;
+    server.cutAll();
+    await runtime.advance(60_000);
+    assert.deepEqual([await result, session.state, runtime.pendingTimers], [login, "DISCONNECTED", 0]);
   });
-  const promise = session.login();
-  await runtime.advance(5000);
-  await promise;
-  assert.equal(session.state, "DISCONNECTED");
-  assert.equal(runtime.pendingTimers, 0);
+}
+
+test("a listener that logs in again when it hears that it was put out by a logout", async () => {
+  await login();
+  session.on("state", (_, reason) => {
+    if (reason === "LOGOUT") void session.login();
+  });
+  await after(runtime, session.logout());
+  assert.deepEqual(states.slice(2), ["DISCONNECTED/LOGOUT", "CONNECTING/LOGIN", "CONNECTED/LOGIN_SUCCESS"]);
+});
+
+test("a listener that hears CONNECTED may call: it is made once, after what the session restores", async () => {
+  await login();
+  await after(runtime, session.userAttributes.set({ name: "Me" }));
+  session.on("link", (isUp) => {
+    if (isUp) void session.userAttributes.update({ hand: "up" });
+  });
+  server.restart();
+  await runtime.advance(3000);
+  assert.deepEqual(server.logins.get("me")?.attributes, { name: "Me", hand: "up" });
+  assert.equal(server.paramsOf("user.update_attributes").length, 1);
 });

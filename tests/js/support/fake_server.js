@@ -97,10 +97,16 @@ export class FakeServer {
 
   /** All connections are lost; the sessions stay. */
   cutAll() {
-    for (const login of this.logins.values()) {
-      login.socket?.drop(1006);
-      login.socket = null;
-    }
+    for (const uid of [...this.logins.keys()]) this.cut(uid);
+  }
+
+  /** @param {string} uid whose connection is lost */
+  cut(uid) {
+    const login = this.logins.get(uid);
+    const socket = login?.socket;
+    if (!login || !socket) return;
+    login.socket = null;
+    socket.drop(1006);
   }
 
   /** The process restarts: the log stays, sessions do not. */
