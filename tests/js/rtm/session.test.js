@@ -118,7 +118,7 @@ test("reconnect: lost for 4 s it is told, counted from the last sign of life and
   await runtime.advance(2950);
   server.isDown = true;
   server.cutAll();
-  await runtime.advance(1014); // the last frame came after 15 ms
+  await runtime.advance(1024); // the last frame came after 25 ms
   assert.equal(session.state, "CONNECTED");
   await runtime.advance(1);
   assert.equal(states.at(-1), "RECONNECTING/INTERRUPTED");
