@@ -68,8 +68,8 @@ check: $(PYTHON_READY) $(NODE_READY) ## Lint, types, layers, migrations, deploym
 	$(SAFE_ENV) $(PY) manage.py makemigrations --check --dry-run
 	$(SAFE_ENV) $(PY) manage.py check --deploy --fail-level WARNING
 	$(SAFE_ENV) $(PY) manage.py generate_docs --check
-	node_modules/.bin/tsc --project tsconfig.json
-	node_modules/.bin/tsc --project tests/js/tsconfig.json
+	node_modules/typescript/bin/tsc --project tsconfig.json
+	node_modules/typescript/bin/tsc --project tests/js/tsconfig.json
 
 bench: $(PYTHON_READY) ## Measure against Socket.IO and plain Channels, into benchmarks/results/
 	@$(PY) -m scripts.system postgresql redis

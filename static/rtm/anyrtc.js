@@ -1,12 +1,9 @@
 /** The same with anyRTC's names: `import ArRTM, { RtmStatusCode } from ".../ar-rtm-sdk.mjs"`. */
 
-export {
-  ArRTM,
-  ArRTM as default,
-  LocalInvitation,
-  RemoteInvitation,
-  RtmChannel,
-  RtmClient,
-  RtmErrorCode,
-  RtmStatusCode,
-} from "./index.js";
+import { createAll, originOf } from "./api/module.js";
+
+export const { ArRTM, LocalInvitation, RemoteInvitation, RtmChannel, RtmClient, RtmErrorCode, RtmStatusCode } = createAll(
+  originOf(import.meta.url),
+);
+
+export default ArRTM;

@@ -2,16 +2,6 @@
 
 import { createAll, originOf } from "./api/module.js";
 
-export const {
-  AgoraRTM,
-  ArRTM,
-  RostrumRTM,
-  RtmClient,
-  RtmChannel,
-  LocalInvitation,
-  RemoteInvitation,
-  RtmErrorCode,
-  RtmStatusCode,
-} = createAll(originOf(import.meta.url));
+export const { AgoraRTM, ArRTM, RostrumRTM, RtmStatusCode } = createAll(originOf(import.meta.url));
 
 export default AgoraRTM;

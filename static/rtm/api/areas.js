@@ -71,11 +71,12 @@ export function areaSockets(config, server, runtime, refuse) {
     const answer = await request(runtime, `${server}/rtm/endpoints`);
     /** @type {{endpoints: {area: string, url: string}[]}} */
     const { endpoints } = await answer.json();
-    const all = endpoints.length > 0 ? endpoints : [{ area: "GLOBAL", url: server }];
-    urls = all.filter(({ area }) => allows(config, area)).map(({ url }) => socketUrl(baseOf(url)));
+    const inAreas = endpoints.filter(({ area }) => allows(config, area)).map(({ url }) => url);
+    // A server that names none is everybody's.
+    urls = (endpoints.length > 0 ? inAreas : [server]).map((url) => socketUrl(baseOf(url)));
     if (urls.length > 0) return;
-    const published = all.map(({ area }) => area).join(", ");
-    refuse(new RtmError("no_endpoint", `no endpoint in ${config.areaCodes}: the server has ${published}`, false));
+    const named = endpoints.map(({ area }) => area).join(", ");
+    refuse(new RtmError("no_endpoint", `no endpoint in ${config.areaCodes.join(", ")}, only in ${named}`, false));
   };
   return () =>
     lateSocket(async () => {

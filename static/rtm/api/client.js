@@ -9,7 +9,6 @@ import { INVALID, MESSAGE_CEILING, areNames, isBusinessId, isName } from "./chec
 import { AttributesClient } from "./client_attributes.js";
 import { Context } from "./context.js";
 import { LocalInvitation, invitationChanged } from "./invitations.js";
-import { Log } from "./logs.js";
 import { mediaFault } from "./media.js";
 import { fromWire, messageBytes, propsOf, shapeFault, toWire } from "./messages.js";
 
@@ -71,7 +70,7 @@ export class RtmClient extends AttributesClient {
   constructor({ flavour, areas, serverOf }, app, config) {
     const { server, socketFactory } = config;
     const runtime = config.runtime ?? defaultRuntime(socketFactory && { openSocket: socketFactory });
-    const context = new Context(flavour, new Log(runtime, app, () => serverOf(server)));
+    const context = new Context(flavour, runtime, app, () => serverOf(server));
     super(context);
     this.#context = context;
     this.#app = app;
@@ -79,6 +78,15 @@ export class RtmClient extends AttributesClient {
     this.#runtime = runtime;
     this.#server = () => serverOf(server);
     this.updateConfig(config);
+  }
+
+  /** Of the last login; "" before the first. */
+  get uid() {
+    return this.#context.user?.uid ?? "";
+  }
+
+  get token() {
+    return this.#context.user?.token ?? null;
   }
 
   /** @param {LogConfig} config @returns {void} */
@@ -104,7 +112,8 @@ export class RtmClient extends AttributesClient {
       if (context.state !== "DISCONNECTED") throw context.error(group, "ALREADY_LOGIN", "logged in, or on the way");
       const server = this.#findServer(group);
       this.#loginAt = now;
-      await this.#begin(uid, token || null, server);
+      context.user = { uid, token: token || null };
+      await this.#begin(context.user, server);
     });
   }
 
@@ -131,7 +140,9 @@ export class RtmClient extends AttributesClient {
     const group = "RENEW_TOKEN_ERR";
     return this.#context.settle(group, async () => {
       this.#context.check(group, typeof token === "string" && token !== "" ? null : [INVALID, "not a token"]);
-      await this.#context.loggedIn(group).renew(token);
+      const session = this.#context.loggedIn(group);
+      await session.renew(token);
+      this.#context.user = { uid: session.uid, token };
     });
   }
 
@@ -268,11 +279,10 @@ export class RtmClient extends AttributesClient {
   }
 
   /**
-   * @param {string} uid
-   * @param {string | null} token
+   * @param {{uid: string, token: string | null}} user
    * @param {string} server
    */
-  async #begin(uid, token, server) {
+  async #begin(user, server) {
     const context = this.#context;
     /** @type {RtmError | null} */
     let refusal = null;
@@ -280,8 +290,7 @@ export class RtmClient extends AttributesClient {
     const session = new Session({
       url: socketUrl(server),
       app: this.#app,
-      uid,
-      token,
+      ...user,
       capabilities: [],
       runtime: {
         ...this.#runtime,

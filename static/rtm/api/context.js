@@ -1,6 +1,7 @@
 /** What a client shares with its channels and invitations: its session, its errors, its log. */
 
 import { apiError, translated } from "./errors.js";
+import { Log } from "./logs.js";
 
 /** @typedef {import("../session/session.js").Session} Session */
 /** @typedef {import("./flavours.js").Flavour} Flavour */
@@ -10,6 +11,8 @@ import { apiError, translated } from "./errors.js";
 /** @typedef {import("./invitations.js").InvitationProgress} InvitationProgress */
 
 export class Context {
+  /** @type {{uid: string, token: string | null} | null} who logged in last */
+  user = null;
   /** @type {Session | null} of the login; a new one for each */
   session = null;
   /** @type {Map<string, {owner: RtmChannel, room: Room, isIn: boolean}>} by id: those that are in, or on their way in */
@@ -19,11 +22,13 @@ export class Context {
 
   /**
    * @param {Flavour} flavour
-   * @param {import("./logs.js").Log} log
+   * @param {import("./logs.js").ApiRuntime} runtime
+   * @param {string} app
+   * @param {() => string} server its address; throws while there is none
    */
-  constructor(flavour, log) {
+  constructor(flavour, runtime, app, server) {
     this.flavour = flavour;
-    this.log = log;
+    this.log = new Log(runtime, server, () => this.user && { app, ...this.user });
   }
 
   /** @param {Session | null} session of a login that begins, null at the end of one */

@@ -3,8 +3,8 @@
 /** @param {string} names @returns {Readonly<Record<string, string>>} */
 const enumOf = (names) => Object.freeze(Object.fromEntries(names.split(" ").map((name) => [name, name])));
 
-/** Codes of `setArea`, and under the old names those of `createInstance`. */
-const AREAS = "GLOBAL INDIA JAPAN ASIA EUROPE CHINA NORTH_AMERICA CN NA EU AS JP IN GLOB OC SA AF OVS";
+/** Those of `createInstance`. */
+export const LegacyAreaCode = enumOf("CN NA EU AS JP IN GLOB OC SA AF OVS");
 
 export const ENUMS = {
   ConnectionState: enumOf("DISCONNECTED CONNECTING CONNECTED RECONNECTING ABORTED"),
@@ -20,5 +20,5 @@ export const ENUMS = {
   PeerOnlineState: enumOf("ONLINE UNREACHABLE OFFLINE"),
   PeerSubscriptionOption: enumOf("ONLINE_STATUS"),
   MessageType: enumOf("TEXT RAW IMAGE FILE"),
-  AreaCode: enumOf(AREAS),
+  AreaCode: Object.freeze({ ...enumOf("GLOBAL INDIA JAPAN ASIA EUROPE CHINA NORTH_AMERICA"), ...LegacyAreaCode }),
 };

@@ -8,24 +8,24 @@ import { logFilter } from "./flavours.js";
 /** @typedef {import("../connection/runtime.js").Runtime & {fetch?: typeof fetch}} ApiRuntime */
 /** @typedef {{enableLogUpload?: boolean, logFilter?: LogFilter | number}} LogConfig */
 
-/** A batch with all around it stays under 64 KB. */
+/** With a token and all else around it a batch stays under 64 KB. */
 const BATCH_BYTES = 60_000;
+const SDK_NAME = "rostrum-js";
 const BATCH_MS = 30_000;
 const LINE_LENGTH = 1000;
 let instances = 0;
 
 /**
- * The server behind a failing network is asked as little as a page that does not want it: errors are not told.
  * @param {ApiRuntime} runtime
  * @param {string} url
- * @param {RequestInit} [init]
+ * @param {{method: string, headers: Record<string, string>, body: string}} [init]
  */
 export const request = (runtime, url, init) => (runtime.fetch ?? globalThis.fetch)(url, init);
 
 export class Log {
   #runtime;
-  #app;
   #server;
+  #sender;
   #name = `RTM#${++instances}`;
   /** @type {LogFilter} */
   #filter = logFilter(2);
@@ -38,13 +38,13 @@ export class Log {
 
   /**
    * @param {ApiRuntime} runtime
-   * @param {string} app
    * @param {() => string} server its address; may throw while there is none
+   * @param {() => object | null} sender in whose name it is sent: App ID, uid and token
    */
-  constructor(runtime, app, server) {
+  constructor(runtime, server, sender) {
     this.#runtime = runtime;
-    this.#app = app;
     this.#server = server;
+    this.#sender = sender;
   }
 
   /** @param {LogConfig} config what is absent stays */
@@ -68,17 +68,19 @@ export class Log {
     this.#timer ??= this.#runtime.setTimeout(() => this.upload(), BATCH_MS);
   }
 
-  /** Sends what there is, at most once: a log is not worth a retry. */
+  /** Sends what there is, once: a log is not worth a retry. Nobody's log is not taken. */
   upload() {
-    const body = `{"app":"${this.#app}","version":"${SDK_VERSION}","lines":[${this.#lines}]}`;
-    const isEmpty = this.#lines.length === 0;
+    const batch = this.#lines.join(",");
     this.#runtime.clearTimeout(this.#timer);
     this.#timer = null;
     this.#lines = [];
     this.#bytes = 0;
-    if (isEmpty) return;
+    const sender = this.#sender();
+    if (batch === "" || !sender) return;
+    const head = JSON.stringify({ ...sender, sdk: SDK_NAME, version: SDK_VERSION });
     const headers = { "content-type": "application/json" };
-    const sending = async () => request(this.#runtime, `${this.#server()}/rtm/logs`, { method: "POST", headers, body });
-    sending().catch(() => {});
+    const body = `${head.slice(0, -1)},"lines":[${batch}]}`;
+    const send = async () => request(this.#runtime, `${this.#server()}/rtm/logs`, { method: "POST", headers, body });
+    send().catch(() => {});
   }
 }

@@ -5,13 +5,16 @@ import { SDK_VERSION, Session } from "../session/session.js";
 import { areaConfig, baseOf } from "./areas.js";
 import { RtmChannel } from "./channel.js";
 import { RtmClient } from "./client.js";
-import { ENUMS } from "./enums.js";
+import { ENUMS, LegacyAreaCode } from "./enums.js";
 import { apiError } from "./errors.js";
 import { AGORA, ANYRTC, errorEnums } from "./flavours.js";
 import { LocalInvitation, RemoteInvitation } from "./invitations.js";
 
 /** @typedef {import("./flavours.js").Flavour} Flavour */
 /** @typedef {import("./client.js").ClientConfig} ClientConfig */
+
+/** Which sources a bundle was made of. */
+const BUILD = typeof ROSTRUM_BUILD === "string" ? ROSTRUM_BUILD : SDK_VERSION;
 
 /**
  * @param {Flavour} flavour
@@ -67,7 +70,7 @@ function createRtm(flavour, origin) {
     /** @param {string} key @returns {any} */
     getParameter: (key) => parameters.get(key),
     VERSION: SDK_VERSION,
-    BUILD: `rostrum-${SDK_VERSION}`,
+    BUILD,
     END_CALL_PREFIX: flavour.endCallPrefix,
     ...flavour.logFilters,
     ...ENUMS,
@@ -86,13 +89,13 @@ export function createAll(origin) {
     AgoraRTM,
     ArRTM,
     RostrumRTM: { ...AgoraRTM, Session, Room },
-    /** Those of anyRTC have a name of their own besides. */
+    // What anyRTC gives under names of its own.
     RtmClient: Client,
     RtmChannel,
     LocalInvitation,
     RemoteInvitation,
     RtmErrorCode: errorEnums(ANYRTC.errors),
-    RtmStatusCode: ENUMS,
+    RtmStatusCode: { ...ENUMS, LegacyAreaCode },
   };
 }
 
