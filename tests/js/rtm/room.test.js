@@ -2,9 +2,12 @@ import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 
 import { Room } from "../../../static/rtm/session/room.js";
-import { Session } from "../../../static/rtm/session/session.js";
+import { RoomAttributes } from "../../../static/rtm/session/room_attributes.js";
 import { FakeRuntime } from "../support/fake_runtime.js";
 import { FakeServer, rpcError } from "../support/fake_server.js";
+import { after, logIn, outcome, say } from "../support/people.js";
+
+/** @typedef {import("../../../static/rtm/session/session.js").Session} Session */
 
 /** @type {FakeRuntime} */
 let runtime;
@@ -20,16 +23,13 @@ let seen;
 beforeEach(async () => {
   runtime = new FakeRuntime();
   server = new FakeServer(runtime);
-  session = new Session({ url: "ws://here/rtm/ws", app: "0".repeat(32), uid: "me", runtime });
+  session = await logIn(runtime, "me");
   room = new Room(session, "math");
   seen = [];
   room.on("message", ({ seq, body }) => seen.push(`${seq} ${body.text}`));
   room.on("joined", (uid) => seen.push(`+${uid}`));
   room.on("left", (uid) => seen.push(`-${uid}`));
   room.on("lost", ({ from, to }) => seen.push(`lost ${from}..${to}`));
-  const login = session.login();
-  await runtime.advance(50);
-  await login;
 });
 
 async function join() {
@@ -37,12 +37,6 @@ async function join() {
   await runtime.advance(50);
   await promise;
 }
-
-/** @param {string} text @returns {import("../../../static/rtm/connection/protocol.js").Message} */
-const say = (text) => ({ type: "TEXT", text });
-
-/** Settles with the error's name, or "done". @param {Promise<any>} promise */
-const outcome = (promise) => promise.then(() => "done", (error) => error.name);
 
 const texts = () => server.room("math").entries.map(({ body }) => body.text);
 
@@ -350,4 +344,223 @@ test("logout: the room is left, what waits fails, nothing runs on", async () => 
   assert.equal(await sent, "aborted");
   assert.equal(await outcome(room.send(say("later"))), "not_connected");
   assert.equal(runtime.pendingTimers, 0);
+});
+
+test("count: told at one's own join, then when it is another, each once", async () => {
+  /** @type {number[]} */
+  const counts = [];
+  room.on("count", (count) => counts.push(count));
+  server.enter("math", "ann");
+  await join();
+  server.push("me", "room.counted", { room: "math", count: 2 });
+  server.enter("math", "bo");
+  server.push("me", "room.counted", { room: "math", count: 3 });
+  await runtime.advance(50);
+  assert.deepEqual(counts, [2, 3]);
+  server.cutAll();
+  server.exit("math", "bo");
+  server.exit("math", "ann");
+  await runtime.advance(5000);
+  assert.deepEqual(counts, [2, 3, 1]);
+});
+
+test("members: who comes while the list is asked for is told once and stays in it", async () => {
+  const promise = room.join();
+  while (!server.paramsOf("room.members").length) await runtime.advance(1);
+  server.enter("math", "late");
+  await after(runtime, promise);
+  assert.deepEqual(seen, ["+late"]);
+  assert.deepEqual(room.members.uids.sort(), ["late", "me"]);
+  assert.equal(room.members.count, 2);
+});
+
+test("members: a room that is not listed to the end tells nobody's coming and going", async () => {
+  await join();
+  const all = Array.from({ length: 512 }, (_, index) => `u${index}`);
+  server.answerNext("room.members", { members: all, total: 900 });
+  server.cutAll();
+  await runtime.advance(3000);
+  server.cutAll();
+  await runtime.advance(3000);
+  assert.deepEqual(seen, []);
+  assert.deepEqual([room.members.uids, room.members.count], [["me"], 1]);
+});
+
+test("members: many rooms at once do not spend the rate of the application's own questions", async () => {
+  const rooms = Array.from({ length: 10 }, (_, index) => new Room(session, `r${index}`));
+  const joined = Promise.all(rooms.map((each) => each.join()));
+  await after(runtime, joined);
+  assert.equal(server.paramsOf("room.members").length, 1);
+  await runtime.advance(5000);
+  assert.equal(server.paramsOf("room.members").length, 10);
+});
+
+test("attributes: after a gap one change is told for all of it, behind the messages, if any asked for that", async () => {
+  await join();
+  const other = new RoomAttributes(await logIn(runtime, "ann"));
+  room.on("attributes", ({ body }) => seen.push(`attributes ${body.revision}`));
+  server.cut("me");
+  server.isDown = true;
+  for (const [page, notify] of /** @type {[string, boolean][]} */ ([["1", true], ["2", true], ["3", false]])) {
+    await after(runtime, other.update("math", { page }, { notify }));
+    server.write("math", `page ${page}`);
+  }
+  server.isDown = false;
+  await runtime.advance(5000);
+  assert.deepEqual(seen, ["2 page 1", "4 page 2", "6 page 3", "attributes 2"]);
+  assert.equal(room.attributes.all.page.value, "3");
+});
+
+test("attributes: told also after a removal, in which the room was joined again", async () => {
+  await join();
+  room.on("attributes", ({ body }) => seen.push(`attributes ${body.revision}`));
+  const other = new RoomAttributes(await logIn(runtime, "ann"));
+  server.cut("me");
+  server.remove("me");
+  await after(runtime, other.update("math", { page: "1" }, { notify: true }), 20);
+  await runtime.advance(5000);
+  assert.deepEqual(seen, ["attributes 1"]);
+});
+
+test("attributes: where changes were lost they are read again, and told if they are others", async () => {
+  server.write("math", "first");
+  await join();
+  room.on("attributes", ({ body, sender }) => seen.push(`attributes ${body.revision} of ${sender || "?"}`));
+  server.cutAll();
+  server.room("math").restore("e9");
+  Object.assign(server.room("math"), { attributes: { page: { value: "9", updated_by: "ann", updated_at: 1 } }, revision: 7 });
+  await runtime.advance(5000);
+  assert.deepEqual(seen, ["lost 1..0", "attributes 7 of ?"]);
+  assert.equal(room.attributes.all.page.value, "9");
+});
+
+test("own: what this client sent is its own, also when it was given up; what REST sends in the user's name is not", async () => {
+  /** @type {[string, boolean][]} */
+  const owned = [];
+  room.on("message", ({ body }, isOwn) => owned.push([body.text, isOwn]));
+  await join();
+  const given = outcome(room.send(say("given up"), { timeoutMs: 7 }));
+  await after(runtime, room.send(say("mine")));
+  server.write("math", "by REST", "me");
+  await runtime.advance(50);
+  assert.equal(await given, "timeout");
+  assert.deepEqual(owned, [["given up", true], ["mine", true], ["by REST", false]]);
+});
+
+test("impatient: too often is told at once, to those behind it as well; others wait their turn", async () => {
+  await join();
+  server.refuseNext("room.send", rpcError(3, "too_often", true, { retry_after_ms: 300 }));
+  const impatient = ["a", "b"].map((text) => outcome(room.send(say(text), { patient: false })));
+  const patient = room.send(say("c"));
+  await runtime.advance(50);
+  assert.deepEqual(await Promise.all(impatient), ["too_often", "too_often"]);
+  await after(runtime, patient, 1000);
+  assert.deepEqual(texts(), ["c"]);
+});
+
+test("impatient: another failure that passes is waited out all the same", async () => {
+  await join();
+  server.refuseNext("room.send", rpcError(13, "unavailable", true));
+  await after(runtime, room.send(say("a"), { patient: false, historical: true }), 1000);
+  assert.deepEqual(texts(), ["a"]);
+  assert.equal(server.paramsOf("room.send").at(-1).historical, true);
+});
+
+test("outbox: what waits is bounded: the 1,001st is refused at once", async () => {
+  await join();
+  server.isDown = true;
+  server.cutAll();
+  const sent = Array.from({ length: 1000 }, (_, index) => outcome(room.send(say(String(index)))));
+  assert.equal(await outcome(room.send(say("too many"))), "too_often");
+  await session.logout();
+  assert.deepEqual(new Set(await Promise.all(sent)), new Set(["aborted"]));
+});
+
+test("join: what the listener of a state joins is joined once", async () => {
+  const other = new Room(session, "art");
+  session.on("link", (isUp) => {
+    if (isUp) other.join().catch(() => {});
+  });
+  server.cutAll();
+  await runtime.advance(3000);
+  assert.deepEqual(server.paramsOf("room.join"), [{ room: "art" }]);
+  assert.ok(other.isIn);
+});
+
+test("join: given up after 5 s, it is undone on the server if it comes to pass", async () => {
+  server.dawdleMs = () => 6000;
+  const result = outcome(room.join());
+  await runtime.advance(12_000);
+  assert.equal(await result, "timeout");
+  assert.equal(server.room("math").members.size, 0);
+  assert.equal(room.isIn, false);
+});
+
+test("join, leave and join at once: one is in, and hears each message once", async () => {
+  const first = outcome(room.join());
+  const left = room.leave();
+  await join();
+  await left;
+  server.write("math", "hello");
+  await runtime.advance(50);
+  assert.equal(await first, "aborted");
+  assert.deepEqual(seen, ["1 hello"]);
+});
+
+test("leave: lost with its connection, it is made on the next; one removed meanwhile has left", async () => {
+  await join();
+  server.cutNext("room.leave");
+  assert.equal(await after(runtime, outcome(room.leave()), 3000), "done");
+  await join();
+  const left = outcome(room.leave());
+  server.restart();
+  assert.equal(await after(runtime, left, 3000), "done");
+});
+
+test("leave: a room that is left while there is no connection is not gone on with after the reconnect", async () => {
+  await join();
+  server.isDown = true;
+  server.cutAll();
+  const left = outcome(room.leave());
+  await runtime.advance(6000);
+  server.isDown = false;
+  await runtime.advance(15_000);
+  assert.equal(await left, "timeout");
+  assert.equal(server.room("math").members.size, 0);
+});
+
+test("removed: the room can be joined again, and starts at its head", async () => {
+  await join();
+  server.restart();
+  server.refuseNext("room.join", rpcError(6, "not_authorized"));
+  await runtime.advance(3000);
+  assert.equal(room.isIn, false);
+  server.write("math", "unheard");
+  await join();
+  server.write("math", "heard");
+  await runtime.advance(50);
+  assert.deepEqual(seen, ["2 heard"]);
+});
+
+test("a listener that leaves in the midst of what was missed hears no more of it", async () => {
+  await join();
+  room.on("message", () => void room.leave());
+  server.cutAll();
+  for (const text of ["a", "b", "c"]) server.write("math", text);
+  await runtime.advance(5000);
+  assert.deepEqual(seen, ["1 a"]);
+  assert.equal(server.room("math").members.size, 0);
+});
+
+test("a listener that logs out and in when it hears of a gap is left alone by the rest of it", async () => {
+  await join();
+  room.once("message", () => {
+    void session.logout();
+    void session.login();
+  });
+  server.cutAll();
+  for (const text of ["a", "b"]) server.write("math", text);
+  await runtime.advance(5000);
+  assert.deepEqual(seen, ["1 a"]);
+  assert.deepEqual([session.state, room.isIn, server.room("math").members.size], ["CONNECTED", false, 0]);
 });

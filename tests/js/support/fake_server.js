@@ -85,6 +85,11 @@ export class FakeServer {
     this.#refusals.set(method, [...(this.#refusals.get(method) ?? []), refusal]);
   }
 
+  /** The next call of `method` is not made, and answered with this. @param {string} method @param {any} result */
+  answerNext(method, result) {
+    this.refuseNext(method, result);
+  }
+
   /** The next call of `method` is done, and the connection is lost before the answer. @param {string} method */
   cutNext(method) {
     this.#cuts.set(method, (this.#cuts.get(method) ?? 0) + 1);
