@@ -113,11 +113,11 @@ export class Stream {
   /** @param {Entry} entry just pushed */
   push(entry) {
     if (!this.#isOpen || entry.seq <= this.#seq) return;
-    if (this.#options.isSparse) {
-      // While pages are missing, they bring it.
-      if (this.#isLive) this.#deliver(entry);
-    } else if (entry.seq > this.#seq + 1) {
+    const isNext = this.isSparse ? this.#isLive : entry.seq === this.#seq + 1;
+    if (!isNext) {
       this.#pushed = Math.max(this.#pushed, entry.seq);
+      // Of an inbox the pages that are still missing bring it.
+      if (this.isSparse) return;
       if (this.#held.size < HELD_LIMIT) this.#held.set(entry.seq, entry);
       this.#read();
     } else {
@@ -171,17 +171,18 @@ export class Stream {
       if (life !== this.#life) return;
     }
     this.#deliverAll(entries, 0, () => {
-      if (live) this.#deliverHeld(() => this.#pageTaken(true, from));
-      else this.#pageTaken(false, from);
+      if (live) this.#deliverHeld(() => this.#pageTaken(true, from, head));
+      else this.#pageTaken(false, from, head);
     });
   }
 
   /**
    * @param {boolean} live
    * @param {number} from the seq before the page
+   * @param {number} head
    */
-  #pageTaken(live, from) {
-    if (live && this.#seq >= this.#pushed) {
+  #pageTaken(live, from, head) {
+    if (live && (this.isSparse ? head : this.#seq) >= this.#pushed) {
       this.#retry.reset();
       const wasLive = this.#isLive;
       this.#isLive = true;

@@ -19,6 +19,8 @@ export class FakeSocket {
   /** @type {any[]} */
   sent = [];
   isClosed = false;
+  /** Nothing passes any more, whether the client has noticed or not. */
+  isDropped = false;
   /** @type {(message: any) => void} */
   onsend = () => {};
 
@@ -31,7 +33,7 @@ export class FakeSocket {
   send(data) {
     const message = JSON.parse(data);
     this.sent.push(message);
-    this.onsend(message);
+    if (!this.isDropped) this.onsend(message);
   }
 
   close() {
@@ -44,16 +46,17 @@ export class FakeSocket {
 
   /** One frame. @param {any} messages one message, or an array for a batch */
   deliver(messages) {
-    this.onmessage?.({ data: JSON.stringify(messages) });
+    this.deliverText(JSON.stringify(messages));
   }
 
   /** A frame as it stands. @param {string} data */
   deliverText(data) {
-    this.onmessage?.({ data });
+    if (!this.isDropped) this.onmessage?.({ data });
   }
 
   /** The connection ends. @param {number} [code] */
   drop(code = 1006) {
+    this.isDropped = true;
     this.onclose?.({ code });
   }
 

@@ -200,7 +200,7 @@ export class FakeServer {
   #accept(socket) {
     socket.onsend = (message) => {
       this.#later(() => {
-        if (!socket.isClosed) this.#take(socket, message);
+        if (!socket.isClosed && !socket.isDropped) this.#take(socket, message);
       });
     };
     this.#later(() => {
