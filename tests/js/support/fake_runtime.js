@@ -143,7 +143,7 @@ export class FakeRuntime {
       next.callback();
       await settle();
     }
-    this.#now = end;
+    this.#now = Math.max(this.#now, end);
   }
 
   /** Time passes and nothing runs, as in a page that the browser has frozen. @param {number} ms */
