@@ -49,6 +49,9 @@ export class Attendance {
   follow() {
     this.#isFollowing = true;
     const life = ++this.#life;
+    // One's own join has told the count; what a gap has left of it comes with the list.
+    if (!this.#hasList) this.#tellCount(this.members.count);
+    if (life !== this.#life) return;
     this.#later(this.#session.router.turnMs(), () => this.#ask(life));
   }
 
