@@ -1,5 +1,7 @@
 /** The two objects that programs know as `AgoraRTM` and `ArRTM` (docs/contract.md 1 and 13). */
 
+/// <reference path="./build.d.ts" />
+
 import { Room } from "../session/room.js";
 import { SDK_VERSION, Session } from "../session/session.js";
 import { areaConfig, baseOf } from "./areas.js";
