@@ -27,8 +27,17 @@ class StaticFilesMiddleware(WhiteNoiseMiddleware):  # type: ignore[misc]  # Whit
         return response
 
 
+_JS_GLOB, _JS_PATTERNS = CompressedManifestStaticFilesStorage._js_module_import_aggregation_patterns
+
+
 class ManifestStorage(CompressedManifestStaticFilesStorage):  # type: ignore[misc]
     """Names with a hash of the content, also inside the `import` lines of ES modules."""
 
     support_js_module_import_aggregation = True
     max_post_process_passes = 20  # one for each level of modules that import modules
+    # `import("...")` only names types, in comments: modules may do so of each other, and a hash that depends on itself
+    # is never found.
+    _js_module_import_aggregation_patterns = (
+        _JS_GLOB,
+        tuple(pattern for pattern in _JS_PATTERNS if "import\\(" not in pattern[0]),
+    )

@@ -8,6 +8,7 @@ import { Emitter } from "../connection/emitter.js";
 import { NotConnectedError, RtmError, TimeoutError } from "../connection/errors.js";
 import { Attendance } from "./attendance.js";
 import { Attributes } from "./attributes.js";
+import { Deferred } from "./deferred.js";
 import { Outbox } from "./outbox.js";
 import { streamOf } from "./stream.js";
 
@@ -55,7 +56,7 @@ export class Room extends Emitter {
   #wasIn = false;
   /** Counts joins and their ends: the answer to an earlier one is void. */
   #stay = 0;
-  /** @type {{promise: Promise<void>, resolve: () => void, reject: (error: RtmError) => void} | null} */
+  /** @type {Deferred | null} */
   #joining = null;
   /** @type {unknown} */
   #retryTimer = null;
@@ -130,22 +131,8 @@ export class Room extends Emitter {
   join({ patient = true } = {}) {
     if (this.#joining) return this.#joining.promise;
     if (this.#isIn) return Promise.resolve();
-    /** @type {() => void} */
-    let resolve = () => {};
-    /** @type {(error: RtmError) => void} */
-    let reject = () => {};
-    /** @type {Promise<void>} */
-    const promise = new Promise((...settle) => ([resolve, reject] = settle));
-    const timer = this.#session.runtime.setTimeout(() => this.#gaveUp(), JOIN_TIMEOUT_MS);
-    const settled = () => {
-      this.#session.runtime.clearTimeout(timer);
-      this.#joining = null;
-    };
-    this.#joining = {
-      promise,
-      resolve: () => (settled(), resolve()),
-      reject: (error) => (settled(), reject(error)),
-    };
+    const joining = new Deferred(this.#session.runtime, JOIN_TIMEOUT_MS, () => this.#gaveUp());
+    this.#joining = joining;
     if (!this.#isWanted) {
       this.#isWanted = true;
       this.#isPatient = patient;
@@ -154,7 +141,7 @@ export class Room extends Emitter {
       this.#session.router.addStream(this.#stream);
       if (this.#session.isReady) this.#enter();
     }
-    return promise;
+    return joining.promise;
   }
 
   /** @returns {Promise<void>} rejects with "not_connected" after a logout */
@@ -260,6 +247,7 @@ export class Room extends Emitter {
     this.#isIn = true;
     this.#wasIn = true;
     this.#joining?.resolve();
+    this.#joining = null;
     this.#outbox.open();
   }
 
@@ -336,6 +324,7 @@ export class Room extends Emitter {
     this.#session.router.removeStream(this.#stream);
     this.#stream.close();
     this.#joining?.reject(error);
+    this.#joining = null;
     this.#outbox.fail(error);
   }
 }

@@ -128,7 +128,9 @@ export class Router {
    * @param {any} params
    */
   push(method, params) {
-    if (method === "presence.changed") {
+    if (method === "session.token_expiring") {
+      this.#session.emit("tokenExpiring", params.expires_at);
+    } else if (method === "presence.changed") {
       this.#session.presence.pushed(params.states);
     } else if (method === "stream.reset") {
       this.#streams.get(params.stream)?.resume({ recovered: false, epoch: params.epoch, head: params.head, live: true });

@@ -7,100 +7,52 @@ import { Emitter } from "../connection/emitter.js";
 import { NotConnectedError, RtmError, TimeoutError } from "../connection/errors.js";
 import { createIdMaker } from "../connection/ids.js";
 import { Calls } from "./calls.js";
+import { Deferred } from "./deferred.js";
+import { Identity } from "./identity.js";
 import { Inbox } from "./inbox.js";
 import { Invitations } from "./invitations.js";
 import { LOGIN_TIMEOUT_MS, Link } from "./link.js";
 import { Peers } from "./peers.js";
 import { Presence } from "./presence.js";
 import { Router } from "./router.js";
+import { Standing } from "./standing.js";
+import { REASONS } from "./terms.js";
 import { UserAttributes } from "./user_attributes.js";
 
 /** @typedef {import("../connection/runtime.js").Runtime} Runtime */
 /** @typedef {import("../connection/errors.js").Ending} Ending */
 /** @typedef {import("../connection/connection.js").Settle} Settle */
-/** @typedef {import("./stream.js").Page} Page */
-/** @typedef {"DISCONNECTED" | "CONNECTING" | "CONNECTED" | "RECONNECTING" | "ABORTED"} State */
-/**
- * @typedef {"LOGIN" | "LOGIN_SUCCESS" | "LOGIN_FAILURE" | "LOGIN_TIMEOUT" | "INTERRUPTED" | "LOGOUT" |
- *   "BANNED_BY_SERVER" | "REMOTE_LOGIN" | "TOKEN_EXPIRED"} Reason
- */
+/** @typedef {import("./terms.js").State} State */
+/** @typedef {import("./terms.js").Reason} Reason */
+/** @typedef {import("./terms.js").LoginResult} LoginResult */
 
-/**
- * @typedef {object} SessionOptions
- * @property {string | (() => string)} url of the WebSocket, `ws:` or `wss:`; a function is asked before each attempt
- * @property {string} app App ID
- * @property {string} uid
- * @property {string | null} [token] null where the project wants none
- * @property {string | null} [session] of an earlier page of the same user, to go on unnoticed
- * @property {string[]} [capabilities]
- * @property {Runtime} runtime
- */
+export { SDK_VERSION } from "./terms.js";
 
-/**
- * @typedef {object} LoginResult
- * @property {string} session
- * @property {boolean} resumed
- * @property {number} server_ts
- * @property {number} heartbeat_ms
- * @property {number} ack_bytes
- * @property {Page} inbox
- * @property {Record<string, Page>} streams those the user is still subscribed to
- */
-
-/**
- * @typedef {{
- *   state: [state: State, reason: Reason],
- *   link: [isUp: boolean],
- *   tokenExpiring: [expiresAt: number],
- *   tokenExpired: [],
- * }} SessionEvents
- * `state`: a connection that is back within 4 s changes none; `link` tells at once. `tokenExpiring`: by the server's
- * clock, in milliseconds. `tokenExpired`: the session waits for another, `renew`.
- */
-
-export const SDK_VERSION = "0.1.0";
 const CALL_TIMEOUT_MS = 10_000;
 const LOGOUT_TIMEOUT_MS = 3000;
-/** So long after the last sign of life a lost connection is told as a state (docs/contract.md 6). */
-const INTERRUPTED_AFTER_MS = 4000;
 
-/** @type {Record<string, Reason>} what an ending that is final means to the application */
-const REASONS = {
-  kicked: "BANNED_BY_SERVER",
-  banned: "BANNED_BY_SERVER",
-  remote_login: "REMOTE_LOGIN",
-  superseded: "REMOTE_LOGIN",
-};
-
-/** @extends {Emitter<SessionEvents>} */
+/** @extends {Emitter<import("./terms.js").SessionEvents>} */
 export class Session extends Emitter {
-  #options;
+  #identity;
+  #standing;
   #link;
   #calls;
-  /** @type {State} */
-  #state = "DISCONNECTED";
-  /** @type {Reason | null} */
-  #reason = null;
-  /** @type {string | null} */
-  #token;
-  /** @type {string | null} of the newest attempt */
-  #triedToken = null;
-  /** @type {string | null} */
-  #sessionId;
   /** @type {string | null} */
   #businessId = null;
-  /** @type {{resolve: () => void, reject: (error: Error) => void, timer: unknown} | null} */
+  /** @type {Deferred | null} */
   #login = null;
-  /** @type {Ending | null} */
-  #ending = null;
-  /** Whether the parts know of the connection. */
-  #isReady = false;
+  /** Whether the application was told that there is a connection. */
+  #isLinked = false;
   /** Counts logins and their ends, as a listener may cause them. */
   #life = 0;
-  /** @type {unknown} runs while a lost connection may still come back unnoticed */
-  #grace = null;
   /** @type {(() => void) | null} */
   #unwatch = null;
+  /** How the last connection ended. @type {Ending | null} */
+  ending = null;
+  /** Whether requests go out right now, and the parts know of it. */
+  isReady = false;
+  uid;
+  runtime;
   /** A new message id, for what may be made again. */
   makeId;
   /** Streams and rooms put themselves in here. */
@@ -111,20 +63,21 @@ export class Session extends Emitter {
   invitations;
   inbox;
 
-  /** @param {SessionOptions} options */
+  /** @param {import("./terms.js").SessionOptions} options */
   constructor(options) {
     super();
     const { runtime, url } = options;
-    this.#options = options;
-    this.#token = options.token ?? null;
-    this.#sessionId = options.session ?? null;
+    this.uid = options.uid;
+    this.runtime = runtime;
+    this.#identity = new Identity(options);
+    this.#standing = new Standing(runtime, (state, reason) => this.emit("state", state, reason));
     this.makeId = createIdMaker(runtime);
     this.#link = new Link({
       runtime,
       url: typeof url === "function" ? url : () => url,
-      login: () => this.#loginParams(),
+      login: () => this.#identity.present(this.router.cursors()),
       up: (result) => this.#up(result),
-      pushed: (method, params) => this.#pushed(method, params),
+      pushed: (method, params) => this.router.push(method, params),
       frameEnded: () => this.inbox.acknowledge(),
       down: (ending) => this.#down(ending),
       refused: (error) => this.#refused(error),
@@ -139,35 +92,21 @@ export class Session extends Emitter {
   }
 
   get state() {
-    return this.#state;
+    return this.#standing.state;
   }
 
-  get uid() {
-    return this.#options.uid;
-  }
-
-  get runtime() {
-    return this.#options.runtime;
+  get #canCall() {
+    return this.state === "CONNECTED" || this.state === "RECONNECTING";
   }
 
   /** The id to go on with in another page; null before the first login. */
   get sessionId() {
-    return this.#sessionId;
-  }
-
-  /** How the last connection ended. */
-  get ending() {
-    return this.#ending;
+    return this.#identity.session;
   }
 
   /** Milliseconds of the last heartbeat's way there and back; NaN when none is known. */
   get rttMs() {
     return this.#link.rttMs;
-  }
-
-  /** Whether requests go out right now. */
-  get isReady() {
-    return this.#isReady;
   }
 
   /** The slices in which frames are handed on; null without a connection. */
@@ -177,29 +116,27 @@ export class Session extends Emitter {
 
   /** @returns {Promise<void>} rejects with the server's error, "timeout", or "aborted" by a logout */
   login() {
-    if (this.#state !== "DISCONNECTED") {
+    if (this.state !== "DISCONNECTED") {
       return Promise.reject(new RtmError("already_logged_in", "already logged in, or on the way", false));
     }
-    return new Promise((resolve, reject) => {
-      const timer = this.runtime.setTimeout(
-        () => this.#stop("DISCONNECTED", "LOGIN_TIMEOUT", new TimeoutError("session.login")),
-        LOGIN_TIMEOUT_MS,
-      );
-      this.#login = { resolve, reject, timer };
-      const life = ++this.#life;
-      this.#setState("CONNECTING", "LOGIN");
-      if (life !== this.#life) return;
+    const gaveUp = () => this.#stop("DISCONNECTED", "LOGIN_TIMEOUT", new TimeoutError("session.login"));
+    const login = new Deferred(this.runtime, LOGIN_TIMEOUT_MS, gaveUp);
+    this.#login = login;
+    this.#life += 1;
+    this.#standing.set("CONNECTING", "LOGIN");
+    if (login === this.#login) {
       this.#unwatch = this.runtime.watch?.(this) ?? null;
       this.#link.start();
-    });
+    }
+    return login.promise;
   }
 
   /** @returns {Promise<void>} never rejects; the others see the user leave at once */
   async logout() {
     // What a listener has had by now is not to come again with the next login.
-    if (this.#isReady) this.inbox.acknowledge();
-    const connection = this.#isReady ? this.#link.release() : null;
-    this.#sessionId = null;
+    if (this.isReady) this.inbox.acknowledge();
+    const connection = this.isReady ? this.#link.release() : null;
+    this.#identity.session = null;
     this.#stop("DISCONNECTED", "LOGOUT", new RtmError("aborted", "logged out meanwhile", false));
     if (!connection) return;
     await new Promise((done) => connection.request("session.logout", {}, LOGOUT_TIMEOUT_MS, done));
@@ -212,19 +149,11 @@ export class Session extends Emitter {
    * @returns {Promise<void>} rejects with what the server says against it, or "timeout"
    */
   async renew(token) {
-    const previous = this.#token;
-    const wasUp = this.#link.isUp;
-    if (this.#state === "CONNECTED" || this.#state === "RECONNECTING") {
-      this.#token = token;
+    if (!this.#canCall) throw new NotConnectedError();
+    await this.#identity.renew(token, this.#link.isUp, () => {
       this.#link.start();
-    }
-    try {
-      await this.call("session.renew_token", { token });
-    } catch (error) {
-      // One that is refused changes nothing.
-      if (wasUp && this.#token === token && !(/** @type {RtmError} */ (error).retryable)) this.#token = previous;
-      throw error;
-    }
+      return this.call("session.renew_token", { token });
+    });
   }
 
   /** @param {string} id given to webhooks with what the user does, until the logout @returns {Promise<void>} */
@@ -247,7 +176,7 @@ export class Session extends Emitter {
    * @param {number} [timeoutMs]
    */
   request(method, params, settle, timeoutMs = CALL_TIMEOUT_MS) {
-    if (this.#isReady) this.#link.request(method, params, settle, timeoutMs);
+    if (this.isReady) this.#link.request(method, params, settle, timeoutMs);
     else settle(new NotConnectedError(), null);
   }
 
@@ -270,7 +199,7 @@ export class Session extends Emitter {
    * @returns {Promise<any>}
    */
   call(method, params, timeoutMs = CALL_TIMEOUT_MS, isPatient = false) {
-    if (this.#state !== "CONNECTED" && this.#state !== "RECONNECTING") return Promise.reject(new NotConnectedError());
+    if (!this.#canCall) return Promise.reject(new NotConnectedError());
     return this.#calls.make(method, params, timeoutMs, isPatient);
   }
 
@@ -284,29 +213,15 @@ export class Session extends Emitter {
     this.#calls.restore(method, params, settle);
   }
 
-  #loginParams() {
-    const { app, uid, capabilities = [] } = this.#options;
-    this.#triedToken = this.#token;
-    return {
-      app,
-      uid,
-      token: this.#token,
-      ...(this.#sessionId && { session: this.#sessionId }),
-      streams: this.router.cursors(),
-      client: { sdk: "rostrum-js", version: SDK_VERSION, capabilities },
-    };
-  }
-
   /** @param {LoginResult} result */
   #up(result) {
     const life = this.#life;
-    this.#sessionId = result.session;
-    this.runtime.clearTimeout(this.#grace);
-    this.#grace = null;
-    const login = this.#takeLogin();
-    this.#setState("CONNECTED", "LOGIN_SUCCESS");
+    this.#identity.session = result.session;
+    const login = this.#login;
+    this.#login = null;
+    this.#standing.set("CONNECTED", "LOGIN_SUCCESS");
     login?.resolve();
-    if (life === this.#life) this.emit("link", true);
+    if (life === this.#life) this.#tellLink(true);
     if (life !== this.#life) return;
     // In a task of its own: who waited for the login may want to listen before anything comes.
     this.pace?.later(() => this.#arrive(result));
@@ -316,36 +231,27 @@ export class Session extends Emitter {
   /** @param {LoginResult} result */
   #arrive(result) {
     const life = this.#life;
-    this.#isReady = true;
+    this.isReady = true;
     if (!result.resumed && this.#businessId !== null) {
       this.restore("session.set_business_id", { business_id: this.#businessId }, () => {});
     }
     this.router.connected(result);
-    if (life === this.#life && this.#isReady) this.#calls.open();
-  }
-
-  /**
-   * @param {string} method
-   * @param {any} params
-   */
-  #pushed(method, params) {
-    if (method === "session.token_expiring") this.emit("tokenExpiring", params.expires_at);
-    else this.router.push(method, params);
+    if (life === this.#life && this.isReady) this.#calls.open();
   }
 
   /** @param {RtmError} error the login was not accepted */
   #refused(error) {
     const isOfToken = error.name === "invalid_token" || error.name === "token_expired";
     if (this.#login) this.#stop("DISCONNECTED", "LOGIN_FAILURE", error);
-    else if (isOfToken && this.#triedToken !== this.#token) this.#link.start();
+    else if (isOfToken && !this.#identity.isTried) this.#link.start();
     else if (isOfToken) this.#waitForToken(error);
     else this.#stop("ABORTED", REASONS[error.name] ?? "LOGIN_FAILURE", error);
   }
 
   /** @param {Ending} ending */
   #down(ending) {
-    this.#ending = ending;
-    if (ending.name === "session_lost") this.#sessionId = null;
+    this.ending = ending;
+    if (ending.name === "session_lost") this.#identity.session = null;
     if (!ending.reconnect) {
       const error = new RtmError(ending.name, `the server ended the connection: ${ending.name}`, false);
       if (this.#login) this.#stop("DISCONNECTED", "LOGIN_FAILURE", error);
@@ -353,30 +259,25 @@ export class Session extends Emitter {
       else this.#stop("ABORTED", REASONS[ending.name] ?? "INTERRUPTED", error);
       return;
     }
-    if (this.#state !== "CONNECTED" || this.#grace !== null) return;
-    const life = this.#life;
-    const leftMs = this.#link.heardAt + INTERRUPTED_AFTER_MS - this.runtime.monotonicNow();
-    this.#grace = this.runtime.setTimeout(() => this.#setState("RECONNECTING", "INTERRUPTED"), Math.max(0, leftMs));
+    if (this.state !== "CONNECTED" || this.#standing.isInDoubt) return;
+    this.#standing.doubt(this.#link.heardAt);
     this.#disconnected(null);
-    this.emit("link", false);
-    if (leftMs <= 0 && life === this.#life) this.#setState("RECONNECTING", "INTERRUPTED");
+    this.#tellLink(false);
   }
 
   /** @param {RtmError} error the token is refused: goes on when `renew` brings another */
   #waitForToken(error) {
     const life = this.#life;
-    const wasConnected = this.#state === "CONNECTED";
-    this.runtime.clearTimeout(this.#grace);
     this.#disconnected(null);
     this.#calls.fail(error, "session.renew_token");
-    if (wasConnected) this.emit("link", false);
-    if (life === this.#life) this.#setState("RECONNECTING", "TOKEN_EXPIRED");
+    this.#tellLink(false);
+    if (life === this.#life) this.#standing.set("RECONNECTING", "TOKEN_EXPIRED");
     if (life === this.#life) this.emit("tokenExpired");
   }
 
   /** @param {RtmError | null} error why there will be no connection any more; null when there will */
   #disconnected(error) {
-    this.#isReady = false;
+    this.isReady = false;
     this.#calls.close();
     this.router.disconnected(error);
   }
@@ -389,36 +290,23 @@ export class Session extends Emitter {
    */
   #stop(state, reason, error) {
     const life = ++this.#life;
-    const wasConnected = this.#state === "CONNECTED";
     this.#link.stop();
     this.#unwatch?.();
     this.#unwatch = null;
-    this.runtime.clearTimeout(this.#grace);
-    this.#grace = null;
     this.#businessId = null;
-    const login = this.#takeLogin();
+    const login = this.#login;
+    this.#login = null;
     this.#disconnected(error);
     this.#calls.fail(error);
-    if (wasConnected) this.emit("link", false);
-    if (life === this.#life) this.#setState(state, reason);
+    this.#tellLink(false);
+    if (life === this.#life) this.#standing.set(state, reason);
     login?.reject(error);
   }
 
-  #takeLogin() {
-    const login = this.#login;
-    this.#login = null;
-    this.runtime.clearTimeout(login?.timer);
-    return login;
-  }
-
-  /**
-   * @param {State} state
-   * @param {Reason} reason
-   */
-  #setState(state, reason) {
-    if (state === this.#state && reason === this.#reason) return;
-    this.#state = state;
-    this.#reason = reason;
-    this.emit("state", state, reason);
+  /** @param {boolean} isUp */
+  #tellLink(isUp) {
+    if (isUp === this.#isLinked) return;
+    this.#isLinked = isUp;
+    this.emit("link", isUp);
   }
 }
