@@ -319,7 +319,7 @@ export class RtmClient extends AttributesClient {
     session.on("state", (state, reason) => {
       context.log.write("info", `${state} ${told(reason)}`);
       this.emit("ConnectionStateChanged", state, told(reason));
-      if (state === "ABORTED") context.endInvitations();
+      if (context.session === session && !context.isLoggedIn) context.endInvitations();
     });
     session.on("tokenExpiring", () => this.#tell("TokenPrivilegeWillExpire"));
     session.on("tokenExpired", () => this.#tell("TokenExpired"));

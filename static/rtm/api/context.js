@@ -35,7 +35,6 @@ export class Context {
   renew(session) {
     this.session = session;
     this.channels.clear();
-    this.endInvitations();
   }
 
   /** The session is over, and with it what it has invited to. */
