@@ -28,7 +28,8 @@ let chat = null;
 function steadyRuntime() {
   const own = defaultRuntime();
   if (typeof Worker === "undefined") return own;
-  return { ...own, ...workerTimers(new Worker(new URL("../rtm/connection/timer_worker.js", import.meta.url)), own) };
+  const url = new URL("../rtm/connection/timer_worker.js", import.meta.url);
+  return { ...own, ...workerTimers(new Worker(url, { type: "module" }), own) };
 }
 
 function tag() {

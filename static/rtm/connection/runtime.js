@@ -4,6 +4,7 @@
  */
 
 import { watchPage } from "./lifecycle.js";
+import { steadyTimers } from "./timers.js";
 
 /**
  * The part of a WebSocket that is used.
@@ -44,8 +45,10 @@ import { watchPage } from "./lifecycle.js";
  */
 export function defaultRuntime(overrides = {}) {
   return {
-    setTimeout: (callback, delayMs) => globalThis.setTimeout(callback, delayMs),
-    clearTimeout: (handle) => globalThis.clearTimeout(handle),
+    ...steadyTimers({
+      setTimeout: (callback, delayMs) => globalThis.setTimeout(callback, delayMs),
+      clearTimeout: (handle) => globalThis.clearTimeout(handle),
+    }),
     openSocket: (url) => new WebSocket(url),
     monotonicNow: () => performance.now(),
     wallNow: () => Date.now(),

@@ -6,8 +6,59 @@
 
 /** @typedef {import("./runtime.js").Timers} Timers */
 
+/** @type {Timers | null} one worker is enough for all sessions of a page */
+let shared = null;
+
 /**
- * @param {{postMessage: (message: any) => void, onmessage: any, onerror: any}} worker runs `timer_worker.js`
+ * Kept by a worker, which is started with the first of them; by the page where it may have none, or is none.
+ * @param {Timers} own
+ * @returns {Timers}
+ */
+export function steadyTimers(own) {
+  return {
+    setTimeout: (callback, delayMs) => (shared ??= startWorker(own)).setTimeout(callback, delayMs),
+    clearTimeout: (handle) => shared?.clearTimeout(handle),
+  };
+}
+
+/** @param {Timers} own */
+function startWorker(own) {
+  if (typeof document === "undefined" || typeof Worker === "undefined") return own;
+  try {
+    // From a text, as the page may have this code in one file with others.
+    const url = URL.createObjectURL(new Blob([`(${keepTime})(self)`], { type: "text/javascript" }));
+    return workerTimers(new Worker(url), own);
+  } catch {
+    return own; // the page's policy forbids it
+  }
+}
+
+/**
+ * The worker's side: takes `{id, delayMs}`, posts `id` back when the time is over; `delayMs: null` cancels. It stands
+ * for itself, as it may be sent as a text.
+ * @param {{onmessage: any, postMessage: (id: number) => void}} worker
+ */
+export function keepTime(worker) {
+  /** @type {Map<number, ReturnType<typeof setTimeout>>} */
+  const running = new Map();
+  worker.onmessage = (/** @type {{data: {id: number, delayMs: number | null}}} */ { data: { id, delayMs } }) => {
+    if (delayMs === null) {
+      clearTimeout(running.get(id));
+      running.delete(id);
+      return;
+    }
+    running.set(
+      id,
+      setTimeout(() => {
+        running.delete(id);
+        worker.postMessage(id);
+      }, delayMs),
+    );
+  };
+}
+
+/**
+ * @param {{postMessage: (message: any) => void, onmessage: any, onerror: any}} worker runs `keepTime`
  * @param {Timers} fallback the page's own timers, used from the moment the worker fails
  * @returns {Timers}
  */

@@ -191,3 +191,50 @@ test("a probe asks for a sign of life, unless there was one just now", async () 
   connection.probe();
   assert.deepEqual(runtime.socket.methods, ["session.ping"]);
 });
+
+/** @param {...string} methods in one frame */
+const pushes = (...methods) => methods.map((method) => ({ jsonrpc: "2.0", method, params: {} }));
+
+test("a slow application: a frame is handed on in slices, replies and the end of the connection in their place", async () => {
+  runtime.socket.open();
+  seen = [];
+  const slow = seen;
+  const push = slow.push.bind(slow);
+  slow.push = (...what) => {
+    runtime.freeze(5);
+    return push(...what);
+  };
+  connection.request("a.b", {}, 10_000, () => push("answer"));
+  runtime.socket.deliver([...pushes("x.a", "x.b", "x.c"), { jsonrpc: "2.0", id: 1, result: {} }, ...pushes("x.d")]);
+  runtime.socket.drop(1006);
+  assert.deepEqual([slow.length, frames], [2, 0]);
+  await runtime.advance(50);
+  assert.deepEqual(slow.map((what) => (Array.isArray(what) ? what[0] : what)), ["x.a", "x.b", "x.c", "answer", "x.d", "lost"]);
+  assert.equal(frames, 1);
+});
+
+test("bytes count as received when they were handed on", async () => {
+  runtime.socket.open();
+  connection.start({ heartbeatMs: 3000, ackBytes: 10 });
+  const push = seen.push.bind(seen);
+  seen.push = (...what) => {
+    runtime.freeze(9);
+    return push(...what);
+  };
+  runtime.socket.deliver(pushes("x.a", "x.b"));
+  assert.deepEqual(runtime.socket.methods, []);
+  await runtime.advance(20);
+  assert.deepEqual(runtime.socket.methods, ["session.ack"]);
+});
+
+test("closed in the middle of a frame, it hands on nothing more of it", async () => {
+  runtime.socket.open();
+  const push = seen.push.bind(seen);
+  seen.push = (...what) => {
+    connection.close();
+    return push(...what);
+  };
+  runtime.socket.deliver(pushes("x.a", "x.b"));
+  await runtime.advance(50);
+  assert.deepEqual([seen.length, frames], [2, 0]); // opened, x.a
+});

@@ -6,8 +6,9 @@ import { Emitter } from "../../../static/rtm/connection/emitter.js";
 import { endingOf } from "../../../static/rtm/connection/errors.js";
 import { createIdMaker } from "../../../static/rtm/connection/ids.js";
 import { watchPage } from "../../../static/rtm/connection/lifecycle.js";
+import { Pace } from "../../../static/rtm/connection/pace.js";
 import { Members } from "../../../static/rtm/session/members.js";
-import { workerTimers } from "../../../static/rtm/connection/timers.js";
+import { keepTime, workerTimers } from "../../../static/rtm/connection/timers.js";
 import { FakeRuntime } from "../support/fake_runtime.js";
 
 test("backoff: the wait is drawn from nothing to a doubling ceiling, up to the cap", () => {
@@ -123,6 +124,57 @@ test("worker timers: keep the worker's time, and go on with the page's when the 
   timers.clearTimeout(timers.setTimeout(() => fired.push("cancelled"), 50));
   await runtime.advance(100);
   assert.deepEqual(fired, ["first", "third"]);
+});
+
+test("worker timers: what the page sends is a text that stands for itself, and keeps the time", async () => {
+  /** @type {{onmessage: any, postMessage: (id: number) => void}} */
+  const worker = { onmessage: null, postMessage: () => {} };
+  const rung = new Promise((resolve) => (worker.postMessage = resolve));
+  new Function("self", `(${keepTime})(self)`)(worker);
+  worker.onmessage({ data: { id: 1, delayMs: 5 } });
+  worker.onmessage({ data: { id: 2, delayMs: 20 } });
+  worker.onmessage({ data: { id: 1, delayMs: null } });
+  assert.equal(await rung, 2);
+});
+
+test("pace: work goes on for a slice, then in another, with what was put off before the rest", async () => {
+  const runtime = new FakeRuntime();
+  /** @type {string[]} */
+  const done = [];
+  const work = ["a", "b", "c", "d"];
+  const pace = new Pace(runtime, () => {
+    const piece = work.shift();
+    if (!piece) return false;
+    done.push(piece);
+    if (piece === "b") pace.later(() => done.push("put off"));
+    runtime.freeze(5);
+    return true;
+  });
+  pace.run();
+  assert.deepEqual(done, ["a", "b"]);
+  pace.run();
+  assert.deepEqual(done, ["a", "b"]);
+  await runtime.advance(0);
+  assert.deepEqual(done, ["a", "b", "put off", "c", "d"]);
+});
+
+test("pace: a rest lets promises be heard before it goes on; stopped, it does not", async () => {
+  const runtime = new FakeRuntime();
+  /** @type {string[]} */
+  const done = [];
+  const work = ["a", "b", "c"];
+  const pace = new Pace(runtime, () => {
+    const piece = work.shift();
+    if (!piece) return false;
+    done.push(piece);
+    Promise.resolve().then(() => done.push(`heard ${piece}`));
+    if (piece === "a") pace.rest();
+    if (piece === "b") pace.stop();
+    return true;
+  });
+  pace.run();
+  await runtime.advance(0);
+  assert.deepEqual(done, ["a", "heard a", "b", "heard b"]);
 });
 
 test("lifecycle: the page wakes its session when it or the network is back", () => {
