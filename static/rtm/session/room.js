@@ -46,8 +46,6 @@ export class Room extends Emitter {
   #outbox;
   #backoff;
   #attendance;
-  /** Whether the application wants to be in. */
-  #isWanted = false;
   /** Whether its first join waits while rooms are joined too often. */
   #isPatient = true;
   /** Whether the server has let us in, on this connection. */
@@ -60,13 +58,7 @@ export class Room extends Emitter {
   #joining = null;
   /** @type {unknown} */
   #retryTimer = null;
-  /** Whether the messages are told up to now. */
-  #isLive = false;
-  /** @type {Entry | null} the newest change of attributes in the gap that asked that members be told */
-  #missedChange = null;
-  /** Whether changes of attributes may have been lost in the gap. */
-  #isDoubtful = false;
-  attributes = new Attributes();
+  attributes;
 
   /**
    * @param {Session} session
@@ -77,6 +69,7 @@ export class Room extends Emitter {
     this.#session = session;
     this.#name = name;
     this.#backoff = new Backoff(session.runtime);
+    this.attributes = new Attributes(session, name, (change) => this.emit("attributes", change));
     this.#attendance = new Attendance(session, name, {
       joined: (uid) => this.emit("joined", uid),
       left: (uid) => this.emit("left", uid),
@@ -96,7 +89,7 @@ export class Room extends Emitter {
     this.#stream = streamOf(session, `room:${name}`, {
       deliver: (entry) => this.#deliver(entry),
       lost: (gap) => {
-        this.#isDoubtful = true;
+        this.attributes.doubt();
         this.emit("lost", gap);
       },
       live: () => this.#caughtUp(),
@@ -130,18 +123,15 @@ export class Room extends Emitter {
    */
   join({ patient = true } = {}) {
     if (this.#joining) return this.#joining.promise;
-    if (this.#isIn) return Promise.resolve();
-    const joining = new Deferred(this.#session.runtime, JOIN_TIMEOUT_MS, () => this.#gaveUp());
-    this.#joining = joining;
-    if (!this.#isWanted) {
-      this.#isWanted = true;
-      this.#isPatient = patient;
-      this.#stay += 1;
-      this.#session.router.addRoom(this.#name, this);
-      this.#session.router.addStream(this.#stream);
-      if (this.#session.isReady) this.#enter();
-    }
-    return joining.promise;
+    if (this.#wasIn) return Promise.resolve();
+    this.#joining = new Deferred(this.#session.runtime, JOIN_TIMEOUT_MS, () => this.#gaveUp());
+    const { promise } = this.#joining;
+    this.#isPatient = patient;
+    this.#stay += 1;
+    this.#session.router.addRoom(this.#name, this);
+    this.#session.router.addStream(this.#stream);
+    if (this.#session.isReady) this.#enter();
+    return promise;
   }
 
   /** @returns {Promise<void>} rejects with "not_connected" after a logout */
@@ -162,7 +152,7 @@ export class Room extends Emitter {
    * @returns {Promise<Receipt>}
    */
   send(message, { messageId = this.#session.makeId(), ...delivery } = {}) {
-    if (!this.#isWanted) return Promise.reject(new NotConnectedError());
+    if (!this.#joining && !this.#wasIn) return Promise.reject(new NotConnectedError());
     return this.#outbox.add(messageId, message, delivery);
   }
 
@@ -193,7 +183,7 @@ export class Room extends Emitter {
   /** @param {RtmError | null} error */
   disconnected(error) {
     this.#isIn = false;
-    this.#isLive = false;
+    this.attributes.pause();
     this.#attendance.pause();
     this.#session.runtime.clearTimeout(this.#retryTimer);
     this.#outbox.close();
@@ -254,35 +244,9 @@ export class Room extends Emitter {
   /** What the gap left of messages is told: now the rest of it. */
   #caughtUp() {
     const stay = this.#stay;
-    const change = this.#missedChange;
-    this.#isLive = true;
-    this.#missedChange = null;
-    if (change) this.emit("attributes", change);
-    if (stay === this.#stay && this.#isDoubtful) this.#readAttributes();
+    this.attributes.follow();
     if (stay === this.#stay) this.#attendance.follow();
     this.#session.router.caughtUp(this.#stream);
-  }
-
-  /** Looks what the attributes are now: there were changes that will not come. */
-  #readAttributes() {
-    const stay = this.#stay;
-    const params = { room: this.#name };
-    this.#session.restore("room.get_attributes", params, (error, result) => {
-      if (stay !== this.#stay || error) return;
-      this.#isDoubtful = false;
-      const { revision } = result;
-      if (revision === this.attributes.revision) return;
-      this.attributes.replace(result);
-      this.emit("attributes", {
-        stream: this.#stream.name,
-        seq: this.seq,
-        event: "room.attributes_changed",
-        sender: "",
-        message_id: "",
-        ts: 0,
-        body: { set: {}, deleted: [], revision, notify: true },
-      });
-    });
   }
 
   /** @param {Entry} entry */
@@ -290,9 +254,8 @@ export class Room extends Emitter {
     if (entry.event === "room.sent") {
       const { sender, message_id: messageId, seq, ts } = entry;
       this.emit("message", entry, sender === this.#session.uid && this.#outbox.seen(messageId, { seq, ts }));
-    } else if (entry.event === "room.attributes_changed" && this.attributes.apply(entry)) {
-      if (this.#isLive) this.emit("attributes", entry);
-      else if (entry.body.notify) this.#missedChange = entry;
+    } else if (entry.event === "room.attributes_changed") {
+      this.attributes.received(entry);
     }
   }
 
@@ -312,12 +275,9 @@ export class Room extends Emitter {
   /** @param {RtmError} error for who waits */
   #forget(error) {
     this.#stay += 1;
-    this.#isWanted = false;
     this.#isIn = false;
     this.#wasIn = false;
-    this.#isLive = false;
-    this.#missedChange = null;
-    this.#isDoubtful = false;
+    this.attributes.reset();
     this.#attendance.reset();
     this.#session.runtime.clearTimeout(this.#retryTimer);
     this.#session.router.removeRoom(this.#name, this);

@@ -19,8 +19,6 @@ import { Standing } from "./standing.js";
 import { REASONS } from "./terms.js";
 import { UserAttributes } from "./user_attributes.js";
 
-/** @typedef {import("../connection/runtime.js").Runtime} Runtime */
-/** @typedef {import("../connection/errors.js").Ending} Ending */
 /** @typedef {import("../connection/connection.js").Settle} Settle */
 /** @typedef {import("./terms.js").State} State */
 /** @typedef {import("./terms.js").Reason} Reason */
@@ -47,7 +45,7 @@ export class Session extends Emitter {
   #life = 0;
   /** @type {(() => void) | null} */
   #unwatch = null;
-  /** How the last connection ended. @type {Ending | null} */
+  /** How the last connection ended. @type {import("../connection/errors.js").Ending | null} */
   ending = null;
   /** Whether requests go out right now, and the parts know of it. */
   isReady = false;
@@ -144,8 +142,7 @@ export class Session extends Emitter {
   }
 
   /**
-   * A new token for this connection and the next logins; a session that waits for one goes on with it.
-   * @param {string} token
+   * @param {string} token for this connection and the next logins; a session that waits for one goes on with it
    * @returns {Promise<void>} rejects with what the server says against it, or "timeout"
    */
   async renew(token) {
@@ -180,11 +177,7 @@ export class Session extends Emitter {
     else settle(new NotConnectedError(), null);
   }
 
-  /**
-   * What is not answered; lost where there is no connection.
-   * @param {string} method
-   * @param {object} params
-   */
+  /** What is not answered; lost where there is no connection. @param {string} method @param {object} params */
   notify(method, params) {
     this.#link.notify(method, params);
   }
@@ -224,8 +217,8 @@ export class Session extends Emitter {
     if (life === this.#life) this.#tellLink(true);
     if (life !== this.#life) return;
     // In a task of its own: who waited for the login may want to listen before anything comes.
-    this.pace?.later(() => this.#arrive(result));
-    this.pace?.rest();
+    this.#link.pace?.later(() => this.#arrive(result));
+    this.#link.pace?.rest();
   }
 
   /** @param {LoginResult} result */
@@ -248,7 +241,7 @@ export class Session extends Emitter {
     else this.#stop("ABORTED", REASONS[error.name] ?? "LOGIN_FAILURE", error);
   }
 
-  /** @param {Ending} ending */
+  /** @param {import("../connection/errors.js").Ending} ending */
   #down(ending) {
     this.ending = ending;
     if (ending.name === "session_lost") this.#identity.session = null;
@@ -282,12 +275,7 @@ export class Session extends Emitter {
     this.router.disconnected(error);
   }
 
-  /**
-   * The end of trying.
-   * @param {"DISCONNECTED" | "ABORTED"} state
-   * @param {Reason} reason
-   * @param {RtmError} error for what waits
-   */
+  /** The end of trying. @param {State} state @param {Reason} reason @param {RtmError} error for what waits */
   #stop(state, reason, error) {
     const life = ++this.#life;
     this.#link.stop();
