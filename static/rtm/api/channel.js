@@ -1,10 +1,10 @@
 /** RtmChannel (docs/contract.md 3). */
 
 import { Room } from "../session/room.js";
-import { MESSAGE_CEILING } from "./checks.js";
+import { unless } from "./checks.js";
 import { channelAttributes } from "./client_attributes.js";
 import { ApiEmitter } from "./events.js";
-import { fromWire, messageBytes, propsOf, shapeFault, toWire } from "./messages.js";
+import { contentFault, fromWire, propsOf, shapeFault, toWire } from "./messages.js";
 
 /**
  * @typedef {{
@@ -17,6 +17,8 @@ import { fromWire, messageBytes, propsOf, shapeFault, toWire } from "./messages.
  */
 
 const GROUP = "CHANNEL_MESSAGE_ERR";
+const NOT_IN = "NOT_IN_CHANNEL";
+const JOIN_FIRST = "join first";
 const SEND_MS = 10_000;
 const CALL_MS = 5000;
 
@@ -72,7 +74,7 @@ export class RtmChannel extends ApiEmitter {
     return context.settle(group, async () => {
       if (context.state !== "CONNECTING") context.loggedIn(group);
       const joined = this.#joined;
-      if (!joined) throw context.error(group, "NOT_IN_CHANNEL", "join first");
+      if (!joined) throw context.error(group, NOT_IN, JOIN_FIRST);
       this.#forget(joined.room);
       await joined.room.leave();
     });
@@ -86,57 +88,47 @@ export class RtmChannel extends ApiEmitter {
   sendMessage(message, options) {
     const context = this.#context;
     return context.settle(GROUP, async () => {
-      const fault = shapeFault(message);
-      context.check(GROUP, fault === null ? null : ["INVALID_MESSAGE", fault]);
+      context.check(GROUP, shapeFault(message));
       const joined = this.#joined;
-      if (!joined?.isIn) throw context.error(GROUP, "NOT_IN_CHANNEL", "join first");
+      if (!joined?.isIn) throw context.error(GROUP, NOT_IN, JOIN_FIRST);
       context.loggedIn(GROUP);
-      if (messageBytes(message) > MESSAGE_CEILING) throw context.error(GROUP, "INVALID_MESSAGE", "it is too large");
-      if (message.mediaId) throw context.error(GROUP, "FAILURE", "this server has no media storage");
+      context.check(GROUP, contentFault(message));
       const historical = options?.enableHistoricalMessaging === true;
       try {
         await joined.room.send(toWire(message), { historical, timeoutMs: SEND_MS, patient: false });
       } catch (error) {
         if (this.#joined === joined) throw error;
         context.loggedIn(GROUP);
-        throw context.error(GROUP, "NOT_IN_CHANNEL", "the channel was left meanwhile", error);
+        throw context.error(GROUP, NOT_IN, "the channel was left meanwhile", error);
       }
     });
   }
 
   /** @returns {Promise<string[]>} the first 512 where there are more */
   getMembers() {
-    const context = this.#context;
-    const group = "GET_MEMBERS_ERR";
-    return context.settle(group, async () => {
-      const session = context.loggedIn(group);
-      if (!this.#joined?.isIn) throw context.error(group, "NOT_IN_CHANNEL", "join first");
-      const { members } = await session.call("room.members", { room: this.channelId }, CALL_MS);
-      return members;
+    const isIn = this.#joined?.isIn === true;
+    return this.#context.ask("GET_MEMBERS_ERR", null, [unless(isIn, JOIN_FIRST, NOT_IN)], async (session) => {
+      return (await session.call("room.members", { room: this.channelId }, CALL_MS)).members;
     });
   }
 
-  /** @param {Room} room */
+  /** @param {Room} room which tells nothing any more once it is left */
   #listen(room) {
-    /** @type {<Args extends any[]>(tell: (...args: Args) => void) => (...args: Args) => void} */
-    const whileOurs = (tell) => (...args) => {
-      if (this.#joined?.room === room) tell(...args);
-    };
-    room.on("message", whileOurs(({ sender, ts, body }, isOwn) => {
+    room.on("message", ({ sender, ts, body }, isOwn) => {
       const message = isOwn ? null : fromWire(body);
       if (message) this.emit("ChannelMessage", message, sender, propsOf(ts, false));
-    }));
-    room.on("joined", whileOurs((uid) => this.emit("MemberJoined", uid)));
-    room.on("left", whileOurs((uid) => this.emit("MemberLeft", uid)));
-    room.on("count", whileOurs((count) => this.emit("MemberCountUpdated", count)));
-    room.on("attributes", whileOurs(({ body }) => {
-      if (!body.notify) return;
-      this.emit("AttributesUpdated", channelAttributes(room.attributes.all), room.attributes.revision);
-    }));
-    room.on("removed", whileOurs((error) => {
+    });
+    room.on("joined", (uid) => this.emit("MemberJoined", uid));
+    room.on("left", (uid) => this.emit("MemberLeft", uid));
+    room.on("count", (count) => this.emit("MemberCountUpdated", count));
+    room.on("attributes", ({ body }) => {
+      const { all, revision } = room.attributes;
+      if (body.notify) this.emit("AttributesUpdated", channelAttributes(all), revision);
+    });
+    room.on("removed", (error) => {
       this.#context.log.write("error", `removed from channel ${this.channelId}: ${error.message}`);
       this.#forget(room);
-    }));
+    });
   }
 
   /** @param {Room} room */

@@ -5,7 +5,8 @@ import { utf8Length } from "../connection/protocol.js";
 /** @typedef {[name: string, detail: string]} Fault the error's name in its group's table */
 
 const NAME = /^[a-zA-Z0-9 !#$%&()+\-:;<=.>?@[\]^_{}|~,\t\n\u00a0]{1,64}$/;
-const VISIBLE = /^(?! +$)(?:[^\p{C}\p{Z}]| )+$/u;
+/** Nothing that is not seen: controls, blanks but the space, marks of direction. The server looks more closely. */
+const VISIBLE = /^(?! +$)[^\x00-\x1f\x7f-\xa0\xad\u1680\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff]+$/;
 const KEY_BYTES = 32;
 export const INVALID = "INVALID_ARGUMENT";
 
@@ -20,6 +21,14 @@ const SIZES = [
 /** The most that a project can raise a message to, in bytes. */
 export const MESSAGE_CEILING = 40_960;
 export const INVITATION_BYTES = 8192;
+
+/**
+ * @param {boolean} isRight
+ * @param {string} detail
+ * @param {string} [name]
+ * @returns {Fault | null}
+ */
+export const unless = (isRight, detail, name = INVALID) => (isRight ? null : [name, detail]);
 
 /** @param {unknown} value @returns {value is string} the id of a user or a channel */
 export const isName = (value) => typeof value === "string" && value !== "null" && NAME.test(value);

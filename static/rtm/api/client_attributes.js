@@ -1,7 +1,7 @@
 /** What an RtmClient does with attributes (docs/contract.md 7). */
 
 import { RoomAttributes } from "../session/room_attributes.js";
-import { INVALID, areKeys, attributesFault, isName } from "./checks.js";
+import { INVALID, areKeys, attributesFault, isName, unless } from "./checks.js";
 import { ApiError } from "./errors.js";
 import { ApiEmitter } from "./events.js";
 
@@ -10,6 +10,13 @@ import { ApiEmitter } from "./events.js";
 /** @typedef {{enableNotificationToChannelMembers?: boolean, revision?: number}} ChangeOptions */
 
 const GROUP = "ATTRIBUTE_OPERATION_ERR";
+const NO_KEYS = "at least one key is wanted, and none that is not valid";
+
+/** @param {unknown} id */
+const nameFault = (id) => unless(isName(id), "not a valid id");
+
+/** @param {unknown} keys */
+const keysFault = (keys) => unless(areKeys(keys), NO_KEYS);
 
 /** @param {Record<string, Attribute>} attributes */
 export const channelAttributes = (attributes) =>
@@ -51,33 +58,23 @@ export class AttributesClient extends ApiEmitter {
 
   /** @param {string[]} attributeKeys @returns {Promise<void>} */
   deleteLocalUserAttributesByKeys(attributeKeys) {
-    return this.#settle(() => {
-      this.#checkDeleted(areKeys(attributeKeys));
-      return this.#loggedIn().userAttributes.remove(attributeKeys);
-    });
+    return this.#delete(areKeys(attributeKeys), ({ userAttributes }) => userAttributes.remove(attributeKeys));
   }
 
   /** @returns {Promise<void>} */
   clearLocalUserAttributes() {
-    return this.#settle(() => this.#loggedIn().userAttributes.clear());
+    return this.#context.ask(GROUP, null, [], ({ userAttributes }) => userAttributes.clear());
   }
 
   /** @param {string} userId @returns {Promise<Record<string, string>>} */
   getUserAttributes(userId) {
-    return this.#settle(() => {
-      this.#checkName(userId);
-      return this.#loggedIn().userAttributes.get(userId);
-    });
+    return this.#context.ask(GROUP, nameFault(userId), [], ({ userAttributes }) => userAttributes.get(userId));
   }
 
   /** @param {string} userId @param {string[]} attributeKeys @returns {Promise<Record<string, string>>} */
   getUserAttributesByKeys(userId, attributeKeys) {
-    return this.#settle(() => {
-      const session = this.#loggedIn();
-      this.#checkName(userId);
-      this.#checkKeys(attributeKeys);
-      return session.userAttributes.get(userId, attributeKeys);
-    });
+    const late = [nameFault(userId), keysFault(attributeKeys)];
+    return this.#context.ask(GROUP, null, late, ({ userAttributes }) => userAttributes.get(userId, attributeKeys));
   }
 
   /**
@@ -107,18 +104,15 @@ export class AttributesClient extends ApiEmitter {
    * @returns {Promise<void>}
    */
   deleteChannelAttributesByKeys(channelId, attributeKeys, options) {
-    return this.#settle(async () => {
-      this.#checkDeleted(isName(channelId) && areKeys(attributeKeys));
-      await this.#rooms().remove(channelId, attributeKeys, toChange(options));
+    return this.#delete(isName(channelId) && areKeys(attributeKeys), async (session) => {
+      await new RoomAttributes(session).remove(channelId, attributeKeys, toChange(options));
     });
   }
 
   /** @param {string} channelId @param {ChangeOptions} [options] @returns {Promise<void>} */
   clearChannelAttributes(channelId, options) {
-    return this.#settle(async () => {
-      const rooms = this.#rooms();
-      this.#checkName(channelId);
-      await rooms.clear(channelId, toChange(options));
+    return this.#context.ask(GROUP, null, [nameFault(channelId)], async (session) => {
+      await new RoomAttributes(session).clear(channelId, toChange(options));
     });
   }
 
@@ -128,9 +122,8 @@ export class AttributesClient extends ApiEmitter {
    * @returns {Promise<any>}
    */
   getChannelAttributes(channelId, options) {
-    return this.#settle(async () => {
-      this.#checkName(channelId);
-      const { attributes, revision } = await this.#rooms().get(channelId);
+    return this.#context.ask(GROUP, nameFault(channelId), [], async (session) => {
+      const { attributes, revision } = await new RoomAttributes(session).get(channelId);
       const all = channelAttributes(attributes);
       return options?.withRevision ? { attributes: all, revision } : all;
     });
@@ -138,29 +131,9 @@ export class AttributesClient extends ApiEmitter {
 
   /** @param {string} channelId @param {string[]} keys @returns {Promise<any>} */
   getChannelAttributesByKeys(channelId, keys) {
-    return this.#settle(async () => {
-      const rooms = this.#rooms();
-      this.#checkName(channelId);
-      this.#checkKeys(keys);
-      const { attributes } = await rooms.get(channelId, keys);
-      return channelAttributes(attributes);
+    return this.#context.ask(GROUP, null, [nameFault(channelId), keysFault(keys)], async (session) => {
+      return channelAttributes((await new RoomAttributes(session).get(channelId, keys)).attributes);
     });
-  }
-
-  /**
-   * @template Result
-   * @param {() => Promise<Result>} work
-   */
-  #settle(work) {
-    return this.#context.settle(GROUP, async () => work());
-  }
-
-  #loggedIn() {
-    return this.#context.loggedIn(GROUP);
-  }
-
-  #rooms() {
-    return new RoomAttributes(this.#loggedIn());
   }
 
   /**
@@ -168,10 +141,8 @@ export class AttributesClient extends ApiEmitter {
    * @param {Record<string, string>} attributes
    */
   #changeUser(how, attributes) {
-    return this.#settle(() => {
-      this.#context.check(GROUP, attributesFault(attributes, "user", this.#context.isLoggedIn));
-      return this.#loggedIn().userAttributes[how]({ ...attributes });
-    });
+    const fault = attributesFault(attributes, "user", this.#context.isLoggedIn);
+    return this.#context.ask(GROUP, fault, [], ({ userAttributes }) => userAttributes[how]({ ...attributes }));
   }
 
   /**
@@ -181,28 +152,21 @@ export class AttributesClient extends ApiEmitter {
    * @param {ChangeOptions} [options]
    */
   #changeRoom(how, channelId, attributes, options) {
-    return this.#settle(async () => {
-      this.#context.check(GROUP, attributesFault(attributes, "room", this.#context.isLoggedIn));
-      const rooms = this.#rooms();
-      this.#checkName(channelId);
-      await rooms[how](channelId, attributes, toChange(options));
+    const fault = attributesFault(attributes, "room", this.#context.isLoggedIn);
+    return this.#context.ask(GROUP, fault, [nameFault(channelId)], async (session) => {
+      await new RoomAttributes(session)[how](channelId, { ...attributes }, toChange(options));
     });
   }
 
-  /** @param {string} id */
-  #checkName(id) {
-    this.#context.check(GROUP, isName(id) ? null : [INVALID, "not a valid id"]);
-  }
-
-  /** @param {string[]} keys */
-  #checkKeys(keys) {
-    this.#context.check(GROUP, areKeys(keys) ? null : [INVALID, "not valid keys"]);
-  }
-
-  /** @param {boolean} areValid the vendor takes the others for a wrong status */
-  #checkDeleted(areValid) {
-    if (areValid) return;
-    const { code, message } = this.#context.error(GROUP, INVALID, "not valid keys");
-    throw new ApiError("RtmInvalidStatusError", code, message);
+  /**
+   * @param {boolean} areValid the ids and keys; the vendor takes the others for a wrong status
+   * @param {(session: import("./context.js").Session) => Promise<void>} work
+   */
+  #delete(areValid, work) {
+    return this.#context.settle(GROUP, async () => {
+      const { code, message } = this.#context.error(GROUP, INVALID, NO_KEYS);
+      if (!areValid) throw new ApiError("RtmInvalidStatusError", code, message);
+      await work(this.#context.loggedIn(GROUP));
+    });
   }
 }

@@ -62,11 +62,12 @@ export class Context {
   }
 
   /**
-   * Throws what a check has found.
+   * Throws the first of what checks have found.
    * @param {string} group
-   * @param {Fault | null} fault
+   * @param {(Fault | null)[]} faults
    */
-  check(group, fault) {
+  check(group, ...faults) {
+    const fault = faults.find((each) => each !== null);
     if (fault) throw this.error(group, ...fault);
   }
 
@@ -79,6 +80,24 @@ export class Context {
     if (this.session && this.isLoggedIn) return this.session;
     const name = group.endsWith("MEDIA_ERR") ? "NOT_LOGGED_IN" : "USER_NOT_LOGGED_IN";
     throw this.error(group, name, "log in first");
+  }
+
+  /**
+   * A method that asks the server.
+   * @template Result
+   * @param {string} group
+   * @param {Fault | null} early what is wrong, logged in or not
+   * @param {(Fault | null)[]} late what is told only to who is logged in, in this order
+   * @param {(session: Session) => Result | Promise<Result>} work
+   * @returns {Promise<Result>}
+   */
+  ask(group, early, late, work) {
+    return this.settle(group, async () => {
+      this.check(group, early);
+      const session = this.loggedIn(group);
+      this.check(group, ...late);
+      return work(session);
+    });
   }
 
   /**

@@ -15,36 +15,35 @@ const KINDS = /** @type {[RegExp, string][]} */ ([
   [/./, "RtmInternalError"],
 ]);
 
-/** What the session's errors are called in the table: the first of these names that the group has. */
+const REJECTED = "REJECTED";
+const LOGGED_OUT = "USER_NOT_LOGGED_IN NOT_LOGGED_IN";
+
+/**
+ * What the session's errors are called in the table, where it is not the same name, or not in each group: the first
+ * of these that the group has.
+ */
 const MEANINGS = /** @type {Record<string, string>} */ ({
-  timeout: "TIMEOUT",
   expired: "TIMEOUT",
-  too_often: "TOO_OFTEN",
-  join_same_room_too_often: "JOIN_SAME_CHANNEL_TOO_OFTEN TOO_OFTEN",
-  not_connected: "USER_NOT_LOGGED_IN NOT_LOGGED_IN",
-  not_logged_in: "USER_NOT_LOGGED_IN NOT_LOGGED_IN",
-  aborted: "ABORTED_BY_LOGOUT ABORTED_BY_LEAVE USER_NOT_LOGGED_IN NOT_LOGGED_IN",
-  discarded: "USER_NOT_LOGGED_IN",
+  join_same_room_too_often: "JOIN_SAME_CHANNEL_TOO_OFTEN",
+  not_connected: LOGGED_OUT,
+  not_logged_in: LOGGED_OUT,
+  aborted: `ABORTED_BY_LOGOUT ABORTED_BY_LEAVE ${LOGGED_OUT}`,
+  already_logged_in: "ALREADY_LOGIN",
   invalid_params: "INVALID_ARGUMENT INVALID_MESSAGE",
   size_overflow: "SIZE_OVERFLOW INVALID_MESSAGE INVALID_ARGUMENT",
   limit_exceeded: "EXCEED_LIMIT OVERFLOW FAILURE INVALID_ARGUMENT",
-  invalid_app_id: "INVALID_APP_ID REJECTED",
-  invalid_token: "INVALID_TOKEN",
-  token_expired: "TOKEN_EXPIRED",
-  not_authorized: "NOT_AUTHORIZED REJECTED",
+  invalid_app_id: `INVALID_APP_ID ${REJECTED}`,
+  not_authorized: `NOT_AUTHORIZED ${REJECTED}`,
   not_in_room: "NOT_IN_CHANNEL",
-  already_logged_in: "ALREADY_LOGIN",
-  user_not_found: "USER_NOT_FOUND",
-  incompatible_message: "INCOMPATIBLE_MESSAGE",
-  no_endpoint: "REJECTED",
-  banned: "REJECTED",
-  kicked: "REJECTED",
-  remote_login: "REJECTED",
-  superseded: "REJECTED",
+  banned: REJECTED,
+  kicked: REJECTED,
+  remote_login: REJECTED,
+  superseded: REJECTED,
+  no_endpoint: REJECTED,
 });
 
 /** For every other error. */
-const OTHERS = " FAILURE UNKNOWN REJECTED";
+const OTHERS = ` FAILURE UNKNOWN ${REJECTED}`;
 
 export class ApiError extends Error {
   /**
@@ -83,7 +82,7 @@ export function apiError(errors, group, name, detail, cause) {
  */
 export function translated(errors, group, error) {
   if (error instanceof ApiError) return error;
-  const meaning = error instanceof RtmError ? (MEANINGS[error.name] ?? "") : "";
+  const meaning = error instanceof RtmError ? (MEANINGS[error.name] ?? error.name.toUpperCase()) : "";
   const name = `${meaning}${OTHERS}`.split(" ").find((candidate) => candidate in errors[group]);
   return apiError(errors, group, name ?? "", error instanceof Error ? error.message : String(error), error);
 }

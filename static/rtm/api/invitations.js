@@ -50,19 +50,8 @@ const REMOTE_STEPS = {
 const OPEN = ["IDLE", "SENT_TO_REMOTE", "RECEIVED_BY_REMOTE", "INVITATION_RECEIVED", "ACCEPT_SENT_TO_LOCAL"];
 const GROUP = "INVITATION_API_CALL_ERR";
 
-/** @type {InvitationView} of an invitation that the server has not told of */
-const NO_VIEW = {
-  invitation: "",
-  caller: "",
-  callee: "",
-  channel: "",
-  content: "",
-  response: "",
-  state: "SENT",
-  reason: "",
-  step: 0,
-  ts: 0,
-};
+/** Of an invitation that the server has not told of. */
+const NO_VIEW = /** @type {InvitationView} */ ({ content: "", response: "" });
 
 /** @param {InvitationView} view of a remote one: ids are their callers' own */
 const keyOf = ({ caller, invitation }) => `${caller} ${invitation}`;

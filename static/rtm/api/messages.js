@@ -1,10 +1,11 @@
 /** Messages as the vendors shape them, and as they travel. */
 
-import { isRecord } from "./checks.js";
+import { MESSAGE_CEILING, isRecord, unless } from "./checks.js";
+import { NO_MEDIA } from "./media.js";
 import { utf8Length } from "../connection/protocol.js";
 
 /** @typedef {import("../connection/protocol.js").Message} WireMessage */
-/** @typedef {import("../connection/protocol.js").Entry} Entry */
+/** @typedef {import("./checks.js").Fault} Fault */
 
 /** A call with more arguments than that overflows the stack. */
 const SPREAD = 0x8000;
@@ -12,35 +13,46 @@ const SPREAD = 0x8000;
 /** @param {unknown} value also of another frame's realm */
 const isBytes = (value) => Object.prototype.toString.call(value) === "[object Uint8Array]";
 
+/** @param {any} message */
+const isMedia = ({ mediaId, text, rawMessage }) => typeof mediaId === "string" && (text ?? rawMessage) === undefined;
+
+/** @type {Map<unknown, (message: any) => boolean>} what a message of each type has, and has not */
+const SHAPES = new Map([
+  ["TEXT", ({ text, rawMessage }) => typeof text === "string" && rawMessage === undefined],
+  ["RAW", ({ text, rawMessage, description = "" }) =>
+    isBytes(rawMessage) && text === undefined && typeof description === "string"],
+  ["FILE", isMedia],
+  ["IMAGE", isMedia],
+]);
+
 /**
  * Looks at a message's shape, and writes its `messageType` into it, as the vendors do.
  * @param {any} message
- * @returns {string | null} what is wrong
+ * @returns {Fault | null}
  */
 export function shapeFault(message) {
-  if (!isRecord(message)) return "the message is not an object";
-  const { text, rawMessage, description } = message;
-  const type = message.messageType ?? (isBytes(rawMessage) ? "RAW" : typeof text === "string" ? "TEXT" : undefined);
-  if (type === "TEXT" && (typeof text !== "string" || rawMessage !== undefined)) return "a text message has a text";
-  if (type === "RAW") {
-    if (!isBytes(rawMessage) || text !== undefined) return "a raw message has a rawMessage of bytes, and no text";
-    if (!["string", "undefined"].includes(typeof description)) return "the description is not a string";
-  } else if (type === "FILE" || type === "IMAGE") {
-    if (typeof message.mediaId !== "string") return "a media message has a mediaId";
-  } else if (type !== "TEXT") {
-    return "the messageType is missing or unknown";
-  }
-  message.messageType = type;
-  return null;
+  const isMessage = isRecord(message);
+  const { text, rawMessage, messageType } = isMessage ? message : /** @type {any} */ ({});
+  const type = messageType ?? (isBytes(rawMessage) ? "RAW" : typeof text === "string" ? "TEXT" : "");
+  const isRight = isMessage && SHAPES.get(type)?.(message) === true;
+  if (isRight) Reflect.set(message, "messageType", type);
+  return unless(isRight, "text, bytes or media are wanted, and the messageType of that", "INVALID_MESSAGE");
 }
 
-/** @param {any} message whose shape is right @returns {number} bytes that count for its limit */
-export const messageBytes = ({ text, rawMessage, description }) =>
-  typeof text === "string" ? utf8Length(text) : (rawMessage?.length ?? 0) + utf8Length(description ?? "");
+/**
+ * What is told after the shape: no project lets it be that large, or nobody can deliver it.
+ * @param {any} message whose shape is right
+ * @returns {Fault | null}
+ */
+export function contentFault({ text, rawMessage, description = "" }) {
+  if ((text ?? rawMessage) === undefined) return NO_MEDIA;
+  const bytes = text === undefined ? rawMessage.length + utf8Length(description) : utf8Length(text);
+  return unless(bytes <= MESSAGE_CEILING, "the message is too large", "INVALID_MESSAGE");
+}
 
 /** @param {any} message a text or raw message whose shape is right @returns {WireMessage} */
-export function toWire({ messageType, text, rawMessage, description }) {
-  if (messageType === "TEXT") return { type: "TEXT", text };
+export function toWire({ text, rawMessage, description }) {
+  if (text !== undefined) return { type: "TEXT", text };
   return { type: "RAW", raw: toBase64(rawMessage), ...(description && { description }) };
 }
 

@@ -81,6 +81,15 @@ test("createMessage gives its argument back, sending writes the type into it", a
   assert.deepEqual(message, { text: "hi", messageType: "TEXT" });
 });
 
+test("a message that cannot be written into is sent as it is, and so is one with more in it", async () => {
+  await after(runtime, ann.sendMessageToPeer(Object.freeze({ text: "frozen" }), "bob"));
+  await after(runtime, ann.sendMessageToPeer({ text: "more", mediaId: "x", mood: "well" }, "bob"));
+  assert.deepEqual(heard.map(([message]) => message), [
+    { text: "frozen", messageType: "TEXT" },
+    { text: "more", messageType: "TEXT" },
+  ]);
+});
+
 /** What is no message. */
 const WRONG_SHAPES = /** @type {any[]} */ ([
   undefined,
@@ -97,6 +106,8 @@ const WRONG_SHAPES = /** @type {any[]} */ ([
   { text: "hi", rawMessage: new Uint8Array(1) },
   { rawMessage: new Uint8Array(1), description: 7 },
   { messageType: "FILE" },
+  { messageType: "constructor" },
+  { messageType: "IMAGE", mediaId: "x", text: "hi" },
 ]);
 
 for (const message of WRONG_SHAPES) {
