@@ -107,13 +107,12 @@ export class Calls {
     for (const lane of [...this.#lanes.values()]) this.#pump(lane);
   }
 
-  /** The connection is gone: its answers to what restores are void, and what waits waits for another. */
+  /** The connection is gone, and with it the need of what restores; the others wait for another. */
   close() {
     this.#isUp = false;
     for (const lane of this.#lanes.values()) {
       this.#runtime.clearTimeout(lane.pause);
       lane.pause = null;
-      for (const call of lane.underWay) call.isSettled ||= call.isRestoring;
       this.#waiting -= lane.waiting.length;
       lane.waiting = lane.waiting.filter(({ isRestoring }) => !isRestoring);
       this.#waiting += lane.waiting.length;

@@ -496,6 +496,25 @@ test("join: given up after 5 s, it is undone on the server if it comes to pass",
   assert.equal(room.isIn, false);
 });
 
+test("join: lost with its connection before the answer, it is made again, and nothing is taken for lost", async () => {
+  server.write("math", "before");
+  server.cutNext("room.join");
+  await after(runtime, room.join(), 2000);
+  server.write("math", "heard");
+  await runtime.advance(50);
+  assert.deepEqual(seen, ["2 heard"]);
+});
+
+test("join: again while the connection is lost, it is as before: one is kept in", async () => {
+  await join();
+  server.isDown = true;
+  server.cutAll();
+  assert.equal(await after(runtime, outcome(room.join()), 6000), "done");
+  server.isDown = false;
+  await runtime.advance(15_000);
+  assert.ok(room.isIn);
+});
+
 test("join, leave and join at once: one is in, and hears each message once", async () => {
   const first = outcome(room.join());
   const left = room.leave();

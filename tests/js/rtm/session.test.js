@@ -397,6 +397,32 @@ test("logout: what comes while it is on its way is not heard, and the end of the
   assert.deepEqual([told, runtime.sockets.length, session.state], [[], 1, "DISCONNECTED"]);
 });
 
+test("logout: a call that was under way on a dead connection is not made by the next login", async () => {
+  await login();
+  server.isSilent = true;
+  const result = outcome(session.call("room.history", { room: "math" }, 30_000));
+  await after(runtime, session.logout(), 3000);
+  assert.equal(await result, "aborted");
+  server.isSilent = false;
+  await login();
+  await runtime.advance(1000);
+  assert.deepEqual(server.paramsOf("room.history"), []);
+});
+
+test("wake: an attempt that hangs is given up for another, one that has just begun is not", async () => {
+  await login();
+  server.cutAll();
+  server.isSilent = true;
+  await runtime.advance(4000);
+  const attempts = runtime.sockets.length;
+  server.isSilent = false;
+  session.wake();
+  session.wake();
+  assert.equal(runtime.sockets.length, attempts + 1);
+  await runtime.advance(50);
+  assert.equal(session.isReady, true);
+});
+
 test("logout and login at once: the new login is another session, and stays", async () => {
   await login();
   void session.logout();

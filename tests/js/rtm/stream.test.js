@@ -222,3 +222,46 @@ test("a listener that closes the stream in the middle of a page gets no more of 
   assert.deepEqual(delivered, [1]);
   assert.equal(closing.cursor, null);
 });
+
+test("sparse: numbers may be missing in what is pushed; twice is once", () => {
+  const inbox = sparse();
+  inbox.resume({ epoch: "e1", head: 0, live: true });
+  for (const seq of [1, 4, 4, 2, 9]) inbox.push(entry(seq));
+  assert.deepEqual([delivered, reads.length], [[1, 4, 9], 0]);
+});
+
+test("sparse: what is pushed while pages are missing waits for them, and is read where no page had it", () => {
+  const inbox = sparse();
+  inbox.resume({ epoch: "e1", head: 4, live: false, entries: [entry(1), entry(2)] });
+  inbox.push(entry(6));
+  assert.deepEqual([delivered, reads.length, lives], [[1, 2], 1, 0]);
+  reads[0].settle(null, { epoch: "e1", head: 4, live: true, entries: [entry(4)] });
+  assert.deepEqual([delivered, reads.length, lives], [[1, 2, 4], 2, 0]);
+  reads[1].settle(null, { epoch: "e1", head: 6, live: true, entries: [entry(6)] });
+  assert.deepEqual([delivered, reads.length, lives], [[1, 2, 4, 6], 2, 1]);
+});
+
+test("live is told once after each gap, when everything of it was delivered", () => {
+  stream.open({ epoch: "e1", head: 0 });
+  stream.push(entry(2));
+  reads[0].settle(null, page([1, 2]));
+  assert.equal(lives, 1);
+  stream.resume(page([3, 4], { live: false }));
+  assert.equal(lives, 1);
+  reads[1].settle(null, page([5]));
+  assert.deepEqual([delivered, lives], [[1, 2, 3, 4, 5], 2]);
+});
+
+/** An inbox's. */
+function sparse() {
+  return new Stream({
+    name: "inbox:me",
+    runtime,
+    pace: () => null,
+    read: (after, settle) => reads.push({ after, settle }),
+    isSparse: true,
+    deliver: ({ seq }) => delivered.push(seq),
+    lost: (gap) => gaps.push(gap),
+    live: () => (lives += 1),
+  });
+}

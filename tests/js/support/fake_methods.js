@@ -44,8 +44,9 @@ export const METHODS = {
       streams: Object.fromEntries(
         [...login.rooms].map((name) => {
           const { head, epoch } = server.room(name);
-          const cursor = streams[`room:${name}`] ?? { seq: head, epoch };
-          return [`room:${name}`, server.room(name).page(cursor, server.pageSize)];
+          const cursor = streams[`room:${name}`];
+          const atHead = { recovered: false, epoch, head, live: true, entries: [] };
+          return [`room:${name}`, cursor ? server.room(name).page(cursor, server.pageSize) : atHead];
         }),
       ),
     });
