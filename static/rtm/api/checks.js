@@ -9,6 +9,7 @@ const NAME = /^[a-zA-Z0-9 !#$%&()+\-:;<=.>?@[\]^_{}|~,\t\n\u00a0]{1,64}$/;
 const VISIBLE = /^(?! +$)[^\x00-\x1f\x7f-\xa0\xad\u1680\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff]+$/;
 const KEY_BYTES = 32;
 export const INVALID = "INVALID_ARGUMENT";
+export const NONE_VALID = "at least one is wanted, and only valid ones";
 
 /**
  * Sizes of a project that has raised none, for what is refused before anybody is logged in, and the most that a
@@ -40,7 +41,8 @@ export const areNames = (value) => Array.isArray(value) && value.length > 0 && v
 const isKey = (value) => typeof value === "string" && VISIBLE.test(value) && utf8Length(value) <= KEY_BYTES;
 
 /** @param {unknown} value @returns {value is string[]} at least one attribute's key */
-export const areKeys = (value) => Array.isArray(value) && value.length > 0 && value.every(isKey);
+export const areKeys = (value) =>
+  Array.isArray(value) && value.length > 0 && value.length <= SIZES[1].count && value.every(isKey);
 
 /** @param {unknown} value @returns {value is string} */
 export const isBusinessId = (value) => typeof value === "string" && /^[!-~]{1,64}$/.test(value);

@@ -1,7 +1,7 @@
 /** What an RtmClient does with attributes (docs/contract.md 7). */
 
 import { RoomAttributes } from "../session/room_attributes.js";
-import { INVALID, areKeys, attributesFault, isName, unless } from "./checks.js";
+import { INVALID, NONE_VALID, areKeys, attributesFault, isName, unless } from "./checks.js";
 import { ApiError } from "./errors.js";
 import { ApiEmitter } from "./events.js";
 
@@ -10,13 +10,12 @@ import { ApiEmitter } from "./events.js";
 /** @typedef {{enableNotificationToChannelMembers?: boolean, revision?: number}} ChangeOptions */
 
 const GROUP = "ATTRIBUTE_OPERATION_ERR";
-const NO_KEYS = "at least one key is wanted, and none that is not valid";
 
 /** @param {unknown} id */
 const nameFault = (id) => unless(isName(id), "not a valid id");
 
 /** @param {unknown} keys */
-const keysFault = (keys) => unless(areKeys(keys), NO_KEYS);
+const keysFault = (keys) => unless(areKeys(keys), NONE_VALID);
 
 /** @param {Record<string, Attribute>} attributes */
 export const channelAttributes = (attributes) =>
@@ -164,7 +163,7 @@ export class AttributesClient extends ApiEmitter {
    */
   #delete(areValid, work) {
     return this.#context.settle(GROUP, async () => {
-      const { code, message } = this.#context.error(GROUP, INVALID, NO_KEYS);
+      const { code, message } = this.#context.error(GROUP, INVALID, NONE_VALID);
       if (!areValid) throw new ApiError("RtmInvalidStatusError", code, message);
       await work(this.#context.loggedIn(GROUP));
     });

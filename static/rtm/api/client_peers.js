@@ -1,6 +1,6 @@
 /** What an RtmClient does with other users: messages, history, online states (docs/contract.md 2). */
 
-import { areNames, isName, unless } from "./checks.js";
+import { INVALID, NONE_VALID, areNames, isName, unless } from "./checks.js";
 import { AttributesClient } from "./client_attributes.js";
 import { contentFault, fromWire, propsOf, shapeFault, toWire } from "./messages.js";
 
@@ -12,7 +12,10 @@ const SEND_MS = 10_000;
 const COUNT_MS = 5000;
 /** Receivers of one `sendMessageToPeers`: a project may raise it to that, and has 100. */
 const RECEIVERS_CEILING = 1000;
-const NO_IDS = "at least one id is wanted, and none that is not valid";
+/** The most ids that a project can raise a call to, and what it is to ask for more; up to it the server judges. */
+const COUNTED = /** @type {const} */ ([1024, "EXCEED_LIMIT"]);
+const QUERIED = /** @type {const} */ ([1024, INVALID]);
+const SUBSCRIBED = /** @type {const} */ ([2048, "OVERFLOW"]);
 
 /**
  * @template {{[name: string]: any[]}} Events
@@ -86,14 +89,14 @@ export class PeersClient extends AttributesClient {
 
   /** @param {string[]} channelIds at most 32 @returns {Promise<Record<string, number>>} */
   getChannelMemberCount(channelIds) {
-    return this.#ask("GET_CHANNEL_MEMBER_COUNT_ERR", channelIds, async (session) => {
+    return this.#ask("GET_CHANNEL_MEMBER_COUNT_ERR", channelIds, COUNTED, async (session) => {
       return (await session.call("room.member_counts", { rooms: channelIds }, COUNT_MS)).counts;
     });
   }
 
   /** @param {string[]} peerIds at most 256 @returns {Promise<Record<string, boolean>>} */
   queryPeersOnlineStatus(peerIds) {
-    return this.#ask("QUERY_PEERS_ONLINE_STATUS_ERR", peerIds, async ({ presence }) => {
+    return this.#ask("QUERY_PEERS_ONLINE_STATUS_ERR", peerIds, QUERIED, async ({ presence }) => {
       const states = Object.entries(await presence.query(peerIds));
       return Object.fromEntries(states.map(([uid, state]) => [uid, state === "ONLINE"]));
     });
@@ -101,12 +104,12 @@ export class PeersClient extends AttributesClient {
 
   /** @param {string[]} peerIds 512 in all @returns {Promise<void>} */
   subscribePeersOnlineStatus(peerIds) {
-    return this.#ask("PEER_SUBSCRIPTION_STATUS_ERR", peerIds, ({ presence }) => presence.subscribe(peerIds));
+    return this.#subscription(peerIds, ({ presence }) => presence.subscribe(peerIds));
   }
 
   /** @param {string[]} peerIds @returns {Promise<void>} */
   unsubscribePeersOnlineStatus(peerIds) {
-    return this.#ask("PEER_SUBSCRIPTION_STATUS_ERR", peerIds, ({ presence }) => presence.unsubscribe(peerIds));
+    return this.#subscription(peerIds, ({ presence }) => presence.unsubscribe(peerIds));
   }
 
   /** @param {"ONLINE_STATUS"} option @returns {Promise<string[]>} */
@@ -116,14 +119,21 @@ export class PeersClient extends AttributesClient {
     return this.#context.ask(group, null, [fault], ({ presence }) => presence.list());
   }
 
+  /** @param {string[]} ids @param {(session: Session) => Promise<void>} work */
+  #subscription(ids, work) {
+    return this.#ask("PEER_SUBSCRIPTION_STATUS_ERR", ids, SUBSCRIBED, work);
+  }
+
   /**
    * @template Result
    * @param {string} group
-   * @param {unknown} ids
+   * @param {string[]} ids
+   * @param {readonly [most: number, name: string]} ceiling
    * @param {(session: Session) => Promise<Result>} work
    */
-  #ask(group, ids, work) {
-    return this.#context.ask(group, null, [unless(areNames(ids), NO_IDS)], work);
+  #ask(group, ids, [most, name], work) {
+    const late = [unless(areNames(ids), NONE_VALID), unless(!(ids?.length > most), "too many ids", name)];
+    return this.#context.ask(group, null, late, work);
   }
 
   /**

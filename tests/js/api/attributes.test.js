@@ -131,7 +131,7 @@ test("more than any project may raise its limits to is not sent", async () => {
 });
 
 test("keys to delete are looked at before the login, and are a wrong status as with the vendor", async () => {
-  for (const keys of /** @type {any[]} */ ([undefined, null, [], "a", [""], [7], ["k".repeat(33)]])) {
+  for (const keys of /** @type {any[]} */ ([undefined, null, [], "a", [""], [7], ["k".repeat(33)], Array(1025).fill("k")])) {
     for (const client of [stranger, ann]) {
       for (const deleting of [
         client.deleteLocalUserAttributesByKeys(keys),

@@ -61,7 +61,26 @@ const GROUPS = /** @type {const} */ ([
   ["GET_CHANNEL_MEMBER_COUNT_ERR", "getChannelMemberCount"],
 ]);
 
+/** The most ids that a project can allow, and what more are. */
+const CEILINGS = /** @type {const} */ ({
+  queryPeersOnlineStatus: [1024, "INVALID_ARGUMENT"],
+  subscribePeersOnlineStatus: [2048, "OVERFLOW"],
+  unsubscribePeersOnlineStatus: [2048, "OVERFLOW"],
+  getChannelMemberCount: [1024, "EXCEED_LIMIT"],
+});
+
 for (const [group, method] of GROUPS) {
+  test(`${method}: up to what a project may allow the server judges, more is not sent`, async () => {
+    const [most, name] = CEILINGS[method];
+    const ids = Array.from({ length: most + 1 }, (_, at) => `u${at}`);
+    assertError(await failure(ann[method](ids)), AGORA, group, name);
+    const asked = () => server.requests.filter((request) => !request.method.startsWith("session.")).length;
+    const before = asked();
+    // The server in memory answers what it does not know with an error.
+    await after(runtime, ann[method](ids.slice(1)).then(() => {}, () => {}));
+    assert.equal(asked(), before + 1);
+  });
+
   test(`${method}: its argument is looked at after the login`, async () => {
     for (const ids of /** @type {any[]} */ ([undefined, null, [], "bob", [7], ["ä"], ["bob", ""]])) {
       assertError(await failure(makeClient(runtime)[method](ids)), AGORA, group, "USER_NOT_LOGGED_IN");
