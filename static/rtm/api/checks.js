@@ -8,8 +8,10 @@ const NAME = /^[a-zA-Z0-9 !#$%&()+\-:;<=.>?@[\]^_{}|~,\t\n\u00a0]{1,64}$/;
 /** Nothing that is not seen: controls, blanks but the space, marks of direction. The server looks more closely. */
 const VISIBLE = /^(?! +$)[^\x00-\x1f\x7f-\xa0\xad\u1680\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff]+$/;
 const KEY_BYTES = 32;
+export const NOT_ID = "not a valid id";
+export const TOO_LARGE = "too large";
 export const INVALID = "INVALID_ARGUMENT";
-export const NONE_VALID = "at least one is wanted, and only valid ones";
+export const NONE_VALID = "not a list of valid ones";
 
 /**
  * Sizes of a project that has raised none, for what is refused before anybody is logged in, and the most that a
@@ -55,18 +57,18 @@ export const isBusinessId = (value) => typeof value === "string" && /^[!-~]{1,64
  */
 export function attributesFault(attributes, owner, isLoggedIn) {
   const entries = isRecord(attributes) ? Object.entries(attributes) : [];
-  if (entries.length === 0) return [INVALID, "attributes must be an object that is not empty"];
+  if (entries.length === 0) return [INVALID, "no attributes"];
   const most = SIZES[Number(isLoggedIn)];
   let bytes = 0;
   for (const [key, value] of entries) {
     if (!isKey(key)) return [INVALID, "a key has 1 to 32 visible bytes"];
-    if (typeof value !== "string" || value === "") return [INVALID, "a value is a string that is not empty"];
+    if (typeof value !== "string" || value === "") return [INVALID, "a value is a string, not empty"];
     const size = utf8Length(value);
-    if (size > most.value) return ["SIZE_OVERFLOW", "a value is too large"];
+    if (size > most.value) return ["SIZE_OVERFLOW", TOO_LARGE];
     bytes += size + utf8Length(key);
   }
   if (entries.length > most.count) return ["SIZE_OVERFLOW", "too many attributes"];
-  return bytes > most[owner] ? ["SIZE_OVERFLOW", "the attributes are too large"] : null;
+  return bytes > most[owner] ? ["SIZE_OVERFLOW", TOO_LARGE] : null;
 }
 
 /** @param {unknown} value @returns {value is Record<string, any>} */

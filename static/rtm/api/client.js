@@ -5,7 +5,7 @@ import { defaultRuntime } from "../connection/runtime.js";
 import { Session } from "../session/session.js";
 import { areaSockets, socketUrl } from "./areas.js";
 import { RtmChannel } from "./channel.js";
-import { INVALID, isBusinessId, isName, unless } from "./checks.js";
+import { INVALID, NOT_ID, isBusinessId, isName, unless } from "./checks.js";
 import { PeersClient } from "./client_peers.js";
 import { Context } from "./context.js";
 import { LocalInvitation, invitationChanged } from "./invitations.js";
@@ -102,7 +102,7 @@ export class RtmClient extends PeersClient {
     return context.settle(group, async () => {
       const { uid, token } = options ?? {};
       const isToken = typeof (token ?? "") === "string";
-      context.check(group, unless(isName(uid), "not a valid uid"), unless(isToken, "not a token"));
+      context.check(group, unless(isName(uid), NOT_ID), unless(isToken, "not a token"));
       const now = this.#runtime.monotonicNow();
       if (now - this.#loginAt < LOGIN_PAUSE_MS) throw context.error(group, "TOO_OFTEN", "twice a second at most");
       if (context.state !== "DISCONNECTED") throw context.error(group, "ALREADY_LOGIN", "logged in, or on the way");
@@ -124,10 +124,14 @@ export class RtmClient extends PeersClient {
         throw context.error(group, "USER_NOT_LOGGED_IN", "not logged in");
       }
       const channels = [...context.channels.values()].map(({ owner }) => owner);
-      await session.logout();
-      if (context.session === session) context.renew(null);
-      if (context.flavour.isAnyRtc) for (const emitter of [this, ...channels]) emitter.removeAllListeners();
+      const leaving = session.logout();
       context.log.upload();
+      // A listener may have logged in again.
+      if (context.session === session) {
+        context.renew(null);
+        if (context.flavour.isAnyRtc) for (const emitter of [this, ...channels]) emitter.removeAllListeners();
+      }
+      await leaving;
     });
   }
 
@@ -142,19 +146,19 @@ export class RtmClient extends PeersClient {
 
   /** @param {string} id 1 to 64 visible characters, told to webhooks with what this user does @returns {Promise<void>} */
   setBusinessId(id) {
-    const fault = unless(isBusinessId(id), "1 to 64 visible characters are wanted");
+    const fault = unless(isBusinessId(id), "not 1 to 64 visible characters");
     return this.#context.ask("BUSINESS_ID_ERR", null, [fault], (session) => session.setBusinessId(id));
   }
 
   /** @param {string} channelId @returns {RtmChannel} */
   createChannel(channelId) {
-    if (!isName(channelId)) throw this.#context.error("CREATE_CHANNEL_ERR", INVALID, "not a valid channel id");
+    if (!isName(channelId)) throw this.#context.error("CREATE_CHANNEL_ERR", INVALID, NOT_ID);
     return new RtmChannel(this.#context, channelId);
   }
 
   /** @param {string} calleeId @returns {LocalInvitation} */
   createLocalInvitation(calleeId) {
-    if (!isName(calleeId)) throw this.#context.error("INVITATION_API_CALL_ERR", INVALID, "not a valid uid");
+    if (!isName(calleeId)) throw this.#context.error("INVITATION_API_CALL_ERR", INVALID, NOT_ID);
     return new LocalInvitation(this.#context, calleeId);
   }
 
@@ -246,7 +250,7 @@ export class RtmClient extends PeersClient {
     try {
       return this.#server();
     } catch (error) {
-      throw this.#context.error(group, INVALID, "no server: name one with setServer or config.server", error);
+      throw this.#context.error(group, INVALID, "no server: use setServer or config.server", error);
     }
   }
 

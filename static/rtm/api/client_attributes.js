@@ -1,7 +1,7 @@
 /** What an RtmClient does with attributes (docs/contract.md 7). */
 
 import { RoomAttributes } from "../session/room_attributes.js";
-import { INVALID, NONE_VALID, areKeys, attributesFault, isName, unless } from "./checks.js";
+import { INVALID, NONE_VALID, NOT_ID, areKeys, attributesFault, isName, unless } from "./checks.js";
 import { ApiError } from "./errors.js";
 import { ApiEmitter } from "./events.js";
 
@@ -12,7 +12,7 @@ import { ApiEmitter } from "./events.js";
 const GROUP = "ATTRIBUTE_OPERATION_ERR";
 
 /** @param {unknown} id */
-const nameFault = (id) => unless(isName(id), "not a valid id");
+const nameFault = (id) => unless(isName(id), NOT_ID);
 
 /** @param {unknown} keys */
 const keysFault = (keys) => unless(areKeys(keys), NONE_VALID);

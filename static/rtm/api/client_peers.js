@@ -1,6 +1,6 @@
 /** What an RtmClient does with other users: messages, history, online states (docs/contract.md 2). */
 
-import { INVALID, NONE_VALID, areNames, isName, unless } from "./checks.js";
+import { INVALID, NONE_VALID, NOT_ID, areNames, isName, unless } from "./checks.js";
 import { AttributesClient } from "./client_attributes.js";
 import { contentFault, fromWire, propsOf, shapeFault, toWire } from "./messages.js";
 
@@ -70,7 +70,7 @@ export class PeersClient extends AttributesClient {
     const { peerId, channelId, ...range } = query ?? {};
     const room = this.#context.channels.get(channelId ?? "")?.room;
     const late = [
-      unless((peerId === undefined) !== (channelId === undefined) && isName(peerId ?? channelId), "one id is wanted"),
+      unless((peerId === undefined) !== (channelId === undefined) && isName(peerId ?? channelId), NOT_ID),
       unless(channelId === undefined || room !== undefined, "join first", "NOT_IN_CHANNEL"),
     ];
     return this.#context.ask("MESSAGE_HISTORY_ERR", null, late, async ({ peers }) => {
@@ -146,7 +146,7 @@ export class PeersClient extends AttributesClient {
    */
   #send(message, isToNames, options, work) {
     const shape = shapeFault(message);
-    const late = [unless(isToNames, "not a valid uid", "INVALID_USERID"), shape ?? contentFault(message)];
+    const late = [unless(isToNames, NOT_ID, "INVALID_USERID"), shape ?? contentFault(message)];
     return this.#context.ask("PEER_MESSAGE_ERR", shape, late, ({ peers }) =>
       work(peers, toWire(message), {
         offline: options?.enableOfflineMessaging === true,

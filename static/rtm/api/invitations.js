@@ -96,19 +96,17 @@ class Progress {
    * @param {string} detail
    */
   error(name, detail) {
-    const error = this.#context.error(GROUP, name, detail);
-    this.#context.log.write("warn", error.message);
-    return error;
+    return this.#context.error(GROUP, name, detail);
   }
 
   checkOpen() {
-    if (!this.isOpen) throw this.error("ALREADY_END", "the invitation has ended");
+    if (!this.isOpen) throw this.error("ALREADY_END", "it has ended");
   }
 
   /** @param {unknown[]} texts */
   checkTexts(...texts) {
     if (texts.every((text) => typeof text === "string" && utf8Length(text) <= INVITATION_BYTES)) return;
-    throw this.error(INVALID, `strings of at most ${INVITATION_BYTES} bytes are wanted`);
+    throw this.error(INVALID, `not a string of at most ${INVITATION_BYTES} bytes`);
   }
 
   /** @param {InvitationView} view */
@@ -161,7 +159,7 @@ export class LocalInvitation extends ApiEmitter {
   }
 
   set response(_) {
-    throw this.#progress.error(INVALID, "the response is the callee's");
+    throw this.#progress.error(INVALID, "it is the callee's");
   }
 
   send() {

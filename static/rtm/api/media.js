@@ -16,9 +16,9 @@ export const kindFault = (params) =>
 
 /** @param {unknown} payload @param {any} params of a right kind @returns {Fault | null} */
 export function sizeFault(payload, { fileName = "", description = "", thumbnail } = /** @type {any} */ ({})) {
-  if (!(payload instanceof Blob)) return [INVALID, "the payload is not a Blob"];
+  if (!(payload instanceof Blob)) return [INVALID, "not a Blob"];
   if (typeof fileName !== "string" || typeof description !== "string") return [INVALID, "not a string"];
   const bytes = utf8Length(fileName) + utf8Length(description) + (thumbnail?.size ?? 0);
   const isRight = payload.size > 0 && payload.size <= MEDIA_BYTES && bytes <= DESCRIPTION_BYTES;
-  return unless(isRight, "1 byte to 30 MB, with a description of at most 32 KB", "SIZE_OVERFLOW");
+  return unless(isRight, "1 byte to 30 MB, described in 32 KB", "SIZE_OVERFLOW");
 }

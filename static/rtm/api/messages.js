@@ -1,6 +1,6 @@
 /** Messages as the vendors shape them, and as they travel. */
 
-import { MESSAGE_CEILING, isRecord, unless } from "./checks.js";
+import { MESSAGE_CEILING, TOO_LARGE, isRecord, unless } from "./checks.js";
 import { NO_MEDIA } from "./media.js";
 import { utf8Length } from "../connection/protocol.js";
 
@@ -36,7 +36,7 @@ export function shapeFault(message) {
   const type = messageType ?? (isBytes(rawMessage) ? "RAW" : typeof text === "string" ? "TEXT" : "");
   const isRight = isMessage && SHAPES.get(type)?.(message) === true;
   if (isRight) Reflect.set(message, "messageType", type);
-  return unless(isRight, "text, bytes or media are wanted, and the messageType of that", "INVALID_MESSAGE");
+  return unless(isRight, "not a message with text, bytes or media", "INVALID_MESSAGE");
 }
 
 /**
@@ -47,7 +47,7 @@ export function shapeFault(message) {
 export function contentFault({ text, rawMessage, description = "" }) {
   if ((text ?? rawMessage) === undefined) return NO_MEDIA;
   const bytes = text === undefined ? rawMessage.length + utf8Length(description) : utf8Length(text);
-  return unless(bytes <= MESSAGE_CEILING, "the message is too large", "INVALID_MESSAGE");
+  return unless(bytes <= MESSAGE_CEILING, TOO_LARGE, "INVALID_MESSAGE");
 }
 
 /** @param {any} message a text or raw message whose shape is right @returns {WireMessage} */

@@ -47,8 +47,8 @@ function createRtm(flavour, origin) {
      * @param {string[]} [areaCodes]
      */
     constructor(appId, config = {}, areaCodes) {
-      if (!/^[a-zA-Z0-9]{32}$/.test(appId)) throw invalid("the App ID has 32 letters and digits");
-      if (config === null || typeof config !== "object") throw invalid("the config is not an object");
+      if (!/^[a-zA-Z0-9]{32}$/.test(appId)) throw invalid("an App ID has 32 letters and digits");
+      if (config === null || typeof config !== "object") throw invalid("not a config");
       const own = areaCodes === undefined ? areas : checkedAreas({ areaCodes });
       super({ flavour, areas: own, serverOf }, appId, config);
     }

@@ -140,6 +140,31 @@ test("anyRTC: a logout before login resolves, and one after it takes the listene
   assert.deepEqual([client.listenerCount("ConnectionStateChanged"), channel.listenerCount("MemberJoined")], [0, 0]);
 });
 
+test("anyRTC: listeners for the next login may be added before the logout is answered", async () => {
+  const client = await logIn(runtime, "ann", ANYRTC);
+  await runtime.advance(600);
+  const logout = client.logout();
+  const states = statesOf(client);
+  await after(runtime, Promise.all([logout, client.login({ uid: "bob" })]));
+  assert.deepEqual(states, ["CONNECTING LOGIN", "CONNECTED LOGIN_SUCCESS"]);
+});
+
+test("a listener of the logout may log in again: that login stays", async () => {
+  for (const vendor of VENDORS) {
+    const client = await logIn(runtime, "ann", vendor);
+    await runtime.advance(600);
+    /** @type {Promise<void> | undefined} */
+    let login;
+    const states = statesOf(client);
+    client.once("ConnectionStateChanged", () => (login = client.login({ uid: "bob" })));
+    await after(runtime, client.logout());
+    await login;
+    assert.deepEqual(states, ["DISCONNECTED LOGOUT", "CONNECTING LOGIN", "CONNECTED LOGIN_SUCCESS"]);
+    await after(runtime, client.sendMessageToPeer({ text: "hi" }, "cal"));
+    await after(runtime, client.logout());
+  }
+});
+
 test("while CONNECTING calls find nobody logged in", async () => {
   const client = makeClient(runtime);
   const channel = client.createChannel("math");

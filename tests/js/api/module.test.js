@@ -248,7 +248,7 @@ test("logs go to the server in batches where that is wanted, and never what mess
   assert.deepEqual(lines.map((/** @type {any} */ { level, text }) => `${level} ${text}`), [
     "info CONNECTING LOGIN",
     "info CONNECTED LOGIN_SUCCESS",
-    "warn PEER_MESSAGE_ERR_INVALID_USERID: not a valid uid",
+    "warn PEER_MESSAGE_ERR_INVALID_USERID: not a valid id",
   ]);
   assert.equal(init.body.includes("secret"), false);
   await runtime.advance(60_000);
