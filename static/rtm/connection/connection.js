@@ -7,9 +7,10 @@
  * as received when they were handed on, so that the server's limit bounds what waits here.
  */
 
+import { reportError } from "./emitter.js";
 import { ConnectionLostError, RpcError, TimeoutError, endingOf } from "./errors.js";
-import { Pace } from "./pace.js";
-import { decodeFrame, encodeRequest, utf8Length } from "./protocol.js";
+import { Inbound } from "./inbound.js";
+import { encodeRequest } from "./protocol.js";
 
 /** @typedef {import("./runtime.js").Runtime} Runtime */
 /** @typedef {import("./errors.js").Ending} Ending */
@@ -39,13 +40,9 @@ const FRESH_MS = 1000;
 export class Connection {
   #runtime;
   #handlers;
-  #pace;
-  /** @type {{messages: import("./protocol.js").Incoming[], next: number, bytes: number}[]} not yet handed on */
-  #frames = [];
-  /** @type {number | null} the code the socket was closed with; what came before it is handed on first */
-  #closeCode = null;
+  #inbound;
   /** @type {import("./runtime.js").SocketLike | null} null once ended */
-  #socket;
+  #socket = null;
   #isOpen = false;
   #nextId = 1;
   /** @type {Map<number | string, {method: string, settle: Settle, timer: unknown}>} */
@@ -56,7 +53,6 @@ export class Connection {
   #notice = null;
   #heartbeatMs = 0;
   #ackBytes = Infinity;
-  #receivedBytes = 0;
   #ackedBytes = 0;
   #sentAt = 0;
   #receivedAt = 0;
@@ -71,8 +67,20 @@ export class Connection {
   constructor(url, runtime, handlers) {
     this.#runtime = runtime;
     this.#handlers = handlers;
-    this.#pace = new Pace(runtime, () => this.#step());
-    const socket = runtime.openSocket(url);
+    this.#inbound = new Inbound(runtime, {
+      take: (message) => this.#take(message),
+      frameEnded: () => this.#frameEnded(),
+      closed: (code) => this.#end(endingOf(code, this.#notice)),
+    });
+    let socket;
+    try {
+      socket = runtime.openSocket(url);
+    } catch (error) {
+      // No address, or one that the page's policy forbids: told to who can mend it, and lost like any other.
+      reportError(error);
+      this.#arm("open", 0, () => this.#end(endingOf(1006)));
+      return;
+    }
     this.#socket = socket;
     // A socket that was let go may still speak: its events are told from ours by identity.
     socket.onopen = () => {
@@ -82,7 +90,7 @@ export class Connection {
       if (socket === this.#socket) this.#received(event.data);
     };
     socket.onclose = (event) => {
-      if (socket === this.#socket) this.#closed(event.code);
+      if (socket === this.#socket) this.#inbound.close(event.code);
     };
     socket.onerror = null;
     this.#arm("open", OPEN_TIMEOUT_MS, () => this.#end(endingOf(1006)));
@@ -100,7 +108,7 @@ export class Connection {
 
   /** For work that is as long as a frame. */
   get pace() {
-    return this.#pace;
+    return this.#inbound.pace;
   }
 
   /** Milliseconds the last heartbeat took there and back; NaN before the first. */
@@ -169,39 +177,20 @@ export class Connection {
   #received(frame) {
     this.#receivedAt = this.#runtime.monotonicNow();
     this.#hasGrace = false;
-    let messages;
     try {
-      messages = decodeFrame(frame);
+      this.#inbound.add(frame);
     } catch {
       // Bytes of another program, or a cut frame: nothing after them can be trusted, a new connection can.
       this.#end(endingOf(1006));
-      return;
     }
-    this.#frames.push({ messages, next: 0, bytes: utf8Length(frame) });
-    this.#pace.run();
+    this.#inbound.pace.run();
   }
 
-  /** @param {number} code */
-  #closed(code) {
-    this.#closeCode = code;
-    this.#pace.run();
-  }
-
-  #step() {
-    const frame = this.#frames[0];
-    if (!frame) {
-      if (this.#closeCode !== null) this.#end(endingOf(this.#closeCode, this.#notice));
-      return false;
-    }
-    if (frame.next < frame.messages.length) {
-      this.#take(frame.messages[frame.next++]);
-      return true;
-    }
-    this.#frames.shift();
-    this.#receivedBytes += frame.bytes;
+  #frameEnded() {
     this.#handlers.frameEnded();
-    if (this.#receivedBytes - this.#ackedBytes >= this.#ackBytes) this.#acknowledge();
-    return true;
+    if (this.#inbound.bytes - this.#ackedBytes < this.#ackBytes) return;
+    this.#ackedBytes = this.#inbound.bytes;
+    this.notify("session.ack", { received: this.#ackedBytes });
   }
 
   /** @param {import("./protocol.js").Incoming} message */
@@ -231,15 +220,10 @@ export class Connection {
     this.#socket?.send(frame);
   }
 
-  #acknowledge() {
-    this.#ackedBytes = this.#receivedBytes;
-    this.notify("session.ack", { received: this.#receivedBytes });
-  }
-
   #ping() {
     const sentAt = this.#runtime.monotonicNow();
-    this.#ackedBytes = this.#receivedBytes;
-    this.request("session.ping", { received: this.#receivedBytes }, SILENCE_MS, (error) => {
+    this.#ackedBytes = this.#inbound.bytes;
+    this.request("session.ping", { received: this.#inbound.bytes }, SILENCE_MS, (error) => {
       if (!error) this.#rttMs = this.#runtime.monotonicNow() - sentAt;
     });
   }
@@ -303,7 +287,7 @@ export class Connection {
     const socket = this.#socket;
     this.#socket = null;
     this.#isOpen = false;
-    this.#pace.stop();
+    this.#inbound.pace.stop();
     for (const name of [...this.#timers.keys()]) this.#disarm(name);
     socket?.close(1000);
     const calls = [...this.#pending.values()];

@@ -8,8 +8,6 @@ export class UserAttributes {
   #session;
   /** @type {Map<string, string>} what the server has taken */
   #own = new Map();
-  /** Counts the sessions: an answer to an earlier one changes nothing here. */
-  #life = 0;
 
   /** @param {import("./session.js").Session} session */
   constructor(session) {
@@ -60,7 +58,6 @@ export class UserAttributes {
   /** The session is over. */
   reset() {
     this.#own.clear();
-    this.#life += 1;
   }
 
   /**
@@ -69,8 +66,7 @@ export class UserAttributes {
    * @param {() => void} apply
    */
   async #change(method, params, apply) {
-    const life = this.#life;
     await this.#session.call(method, params, TIMEOUT_MS);
-    if (life === this.#life) apply();
+    apply();
   }
 }

@@ -133,6 +133,12 @@ test("a page that comes anew finds what is open in its list, page by page, and e
   assert.deepEqual(heard.slice(2), ["3 ACCEPTED"]);
 });
 
+test("a step that is told by the list as well as by the inbox is told once", async () => {
+  const id = await invite();
+  bob.invitations.received({ ...server.invitations.get(`ann ${id}`) });
+  assert.deepEqual(told.bob, ["new 1 SENT", "2 RECEIVED"]);
+});
+
 test("of an invitation that has ended an older word is not told any more", async () => {
   const id = await invite();
   await after(runtime, bob.invitations.refuse("ann", id));

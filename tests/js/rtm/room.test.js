@@ -366,12 +366,26 @@ test("count: told at one's own join, then when it is another, each once", async 
 
 test("members: who comes while the list is asked for is told once and stays in it", async () => {
   const promise = room.join();
+  while (!server.paramsOf("room.join").length) await runtime.advance(1);
+  server.dawdleMs = () => 20; // the list is older than the notice when it arrives
   while (!server.paramsOf("room.members").length) await runtime.advance(1);
   server.enter("math", "late");
   await after(runtime, promise);
   assert.deepEqual(seen, ["+late"]);
   assert.deepEqual(room.members.uids.sort(), ["late", "me"]);
   assert.equal(room.members.count, 2);
+});
+
+test("members: who comes while pages are missing is told behind the messages", async () => {
+  server.pageSize = 1;
+  server.write("math", "so that there is an epoch");
+  await join();
+  server.cutAll();
+  for (const text of ["a", "b", "c"]) server.write("math", text);
+  while (server.paramsOf("stream.read").length < 1) await runtime.advance(1);
+  server.enter("math", "bo");
+  await runtime.advance(3000);
+  assert.deepEqual(seen, ["2 a", "3 b", "4 c", "+bo"]);
 });
 
 test("members: a room that is not listed to the end tells nobody's coming and going", async () => {
@@ -490,10 +504,20 @@ test("join: what the listener of a state joins is joined once", async () => {
 test("join: given up after 5 s, it is undone on the server if it comes to pass", async () => {
   server.dawdleMs = () => 6000;
   const result = outcome(room.join());
-  await runtime.advance(12_000);
+  await runtime.advance(10);
+  server.dawdleMs = () => 0;
+  await runtime.advance(5000);
   assert.equal(await result, "timeout");
   assert.equal(server.room("math").members.size, 0);
   assert.equal(room.isIn, false);
+});
+
+test("join: what is said to one that was given up is not taken for the next", async () => {
+  server.refuseNext("room.join", rpcError(6, "not_authorized"));
+  const first = outcome(room.join());
+  const left = outcome(room.leave());
+  await join();
+  assert.deepEqual([await first, await left, room.isIn], ["aborted", "done", true]);
 });
 
 test("join: lost with its connection before the answer, it is made again, and nothing is taken for lost", async () => {

@@ -58,6 +58,21 @@ test("login: the server out of reach is tried again for 12 s, never given up soo
   assert.equal(runtime.pendingTimers, 0);
 });
 
+test("login: an address that can not be opened is told to the console, tried again, and no way in", async (t) => {
+  const errors = /** @type {unknown[]} */ ([]);
+  globalThis.reportError = (error) => errors.push(error);
+  t.after(() => Reflect.deleteProperty(globalThis, "reportError"));
+  runtime.openSocket = () => {
+    throw new SyntaxError("no address");
+  };
+  const result = outcome(session.login());
+  assert.deepEqual(states, ["CONNECTING/LOGIN"]);
+  await runtime.advance(12_000);
+  assert.equal(await result, "timeout");
+  assert.ok(errors.length > 1 && errors.every((error) => error instanceof SyntaxError));
+  assert.equal(runtime.pendingTimers, 0);
+});
+
 test("login: a refusal is told at once; one that passes is waited out", async () => {
   server.refuseNext("session.login", rpcError(4, "invalid_app_id"));
   const promise = outcome(session.login());
