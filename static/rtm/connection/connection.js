@@ -136,11 +136,7 @@ export class Connection {
     this.#send(encodeRequest(method, params, id));
   }
 
-  /**
-   * What is not answered.
-   * @param {string} method
-   * @param {object} params
-   */
+  /** What is not answered. @param {string} method @param {object} params */
   notify(method, params) {
     if (this.#isOpen) this.#send(encodeRequest(method, params));
   }
