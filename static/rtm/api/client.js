@@ -144,7 +144,10 @@ export class RtmClient extends PeersClient {
     });
   }
 
-  /** @param {string} id 1 to 64 visible characters, told to webhooks with what this user does @returns {Promise<void>} */
+  /**
+   * @param {string} id 1 to 64 visible characters, told to webhooks with what this user does
+   * @returns {Promise<void>}
+   */
   setBusinessId(id) {
     const fault = unless(isBusinessId(id), "not 1 to 64 visible characters");
     return this.#context.ask("BUSINESS_ID_ERR", null, [fault], (session) => session.setBusinessId(id));
@@ -179,7 +182,8 @@ export class RtmClient extends PeersClient {
 
   /** @param {string} mediaId @returns {Promise<any>} */
   downloadMedia(mediaId) {
-    return this.#refused("DOWNLOAD_MEDIA_ERR", unless(typeof mediaId === "string" && mediaId !== "", "not a mediaId"), null);
+    const isId = typeof mediaId === "string" && mediaId !== "";
+    return this.#refused("DOWNLOAD_MEDIA_ERR", unless(isId, "not a mediaId"), null);
   }
 
   /**

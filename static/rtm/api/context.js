@@ -15,7 +15,7 @@ export class Context {
   user = null;
   /** @type {Session | null} of the login; a new one for each */
   session = null;
-  /** @type {Map<string, {owner: RtmChannel, room: Room, isIn: boolean}>} by id: those that are in, or on their way in */
+  /** @type {Map<string, {owner: RtmChannel, room: Room, isIn: boolean}>} by id: in, or on their way in */
   channels = new Map();
   /** @type {Map<string, InvitationProgress>} those that are open */
   invitations = new Map();

@@ -63,7 +63,8 @@ test("a message of one's uid that this client did not send is told", async () =>
 test("attributes are told where the change asked for it, all of them", async () => {
   await join();
   await after(runtime, ann.setChannelAttributes("math", { topic: "x" }));
-  await after(runtime, ann.addOrUpdateChannelAttributes("math", { page: "7" }, { enableNotificationToChannelMembers: true }));
+  const options = { enableNotificationToChannelMembers: true };
+  await after(runtime, ann.addOrUpdateChannelAttributes("math", { page: "7" }, options));
   assert.deepEqual(heard.slice(1), ["attributes topic,page"]);
 });
 

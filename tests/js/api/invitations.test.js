@@ -39,7 +39,9 @@ function listen(invitation) {
 /** @param {RemoteInvitation} invitation */
 function listenRemote(invitation) {
   for (const name of /** @type {const} */ (["Accepted", "Refused", "Canceled", "Failure"])) {
-    invitation.on(`RemoteInvitation${name}`, (...args) => told.push(["remote", name, invitation.state, ...args].join(" ")));
+    invitation.on(`RemoteInvitation${name}`, (...args) => {
+      told.push(["remote", name, invitation.state, ...args].join(" "));
+    });
   }
 }
 

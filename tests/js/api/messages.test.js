@@ -156,7 +156,8 @@ test("to many: who has it, and of whom that is not known", async () => {
   const unknown = await after(runtime, ann.sendMessageToPeers({ text: "hi" }, ["bob"]));
   assert.deepEqual(unknown, { bob: { hasPeerReceived: false, failure: "expired" } });
   for (const peers of /** @type {any[]} */ ([[], "bob", ["ä"], Array(1001).fill("bob")])) {
-    assertError(await failure(ann.sendMessageToPeers({ text: "hi" }, peers)), AGORA, "PEER_MESSAGE_ERR", "INVALID_USERID");
+    const error = await failure(ann.sendMessageToPeers({ text: "hi" }, peers));
+    assertError(error, AGORA, "PEER_MESSAGE_ERR", "INVALID_USERID");
   }
 });
 

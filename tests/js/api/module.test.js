@@ -8,7 +8,8 @@ import { createAll, originOf } from "../../../static/rtm/api/module.js";
 import agora, { AgoraRTM, ArRTM, RostrumRTM } from "../../../static/rtm/index.js";
 import { Room } from "../../../static/rtm/session/room.js";
 import { Session } from "../../../static/rtm/session/session.js";
-import { AGORA, ANYRTC, APP_ID, VENDORS, assertError, failure, makeClient, statesOf, thrown } from "../support/clients.js";
+import { AGORA, ANYRTC, APP_ID, VENDORS } from "../support/clients.js";
+import { assertError, failure, makeClient, statesOf, thrown } from "../support/clients.js";
 import { FakeRuntime } from "../support/fake_runtime.js";
 import { FakeServer, rpcError } from "../support/fake_server.js";
 import { after } from "../support/people.js";
@@ -48,7 +49,7 @@ test("the classic script sets the globals of both", async () => {
   await import("../../../static/rtm/globals.js");
   const globals = /** @type {any} */ (globalThis);
   const names = ["AgoraRTM", "ArRTM", "RostrumRTM", "RtmClient", "RtmChannel", "LocalInvitation", "RemoteInvitation"];
-  for (const name of [...names, "RtmErrorCode", "RtmStatusCode"]) assert.equal(typeof globals[name] !== "undefined", true, name);
+  for (const name of [...names, "RtmErrorCode", "RtmStatusCode"]) assert.ok(name in globals, name);
   assert.equal(globals.RtmErrorCode.LoginError[8], "LOGIN_ERR_TIMEOUT");
 });
 
@@ -56,13 +57,15 @@ for (const { name, rtm } of VENDORS) {
   test(`${name}: each value of an enum is its name`, () => {
     const names = /** @type {const} */ ([
       "ConnectionState", "ConnectionChangeReason", "LocalInvitationState", "RemoteInvitationState", "MessageType",
-      "LocalInvitationFailureReason", "RemoteInvitationFailureReason", "PeerOnlineState", "PeerSubscriptionOption", "AreaCode",
+      "LocalInvitationFailureReason", "RemoteInvitationFailureReason", "PeerOnlineState", "PeerSubscriptionOption",
+      "AreaCode",
     ]);
     for (const each of names) for (const [key, value] of Object.entries(rtm[each])) assert.equal(value, key);
   });
 
   test(`${name}: what is no App ID`, () => {
-    for (const appId of /** @type {any[]} */ ([undefined, "", APP_ID.slice(1), `${APP_ID}0`, "-".repeat(32), "ä".repeat(32), 7])) {
+    const wrong = [undefined, "", APP_ID.slice(1), `${APP_ID}0`, "-".repeat(32), "ä".repeat(32), 7];
+    for (const appId of /** @type {any[]} */ (wrong)) {
       assert.throws(() => rtm.createInstance(appId), { name: "RtmInvalidArgumentError", code: 1 });
     }
     for (const config of /** @type {any[]} */ ([null, 7, "x"])) {
@@ -72,13 +75,14 @@ for (const { name, rtm } of VENDORS) {
 }
 
 test("Agora's log filters are five booleans, anyRTC's are numbers", () => {
-  const { LOG_FILTER_OFF, LOG_FILTER_ERROR, LOG_FILTER_WARNING, LOG_FILTER_INFO, LOG_FILTER_DEBUG } = /** @type {any} */ (AgoraRTM);
-  const filters = [LOG_FILTER_OFF, LOG_FILTER_ERROR, LOG_FILTER_WARNING, LOG_FILTER_INFO, LOG_FILTER_DEBUG];
+  const own = /** @type {any} */ (AgoraRTM);
+  const filters = ["OFF", "ERROR", "WARNING", "INFO", "DEBUG"].map((level) => own[`LOG_FILTER_${level}`]);
   assert.deepEqual(filters.map((filter) => Object.values(filter).filter(Boolean).length), [0, 1, 2, 3, 5]);
-  assert.deepEqual(Object.keys(LOG_FILTER_OFF), ["error", "warn", "info", "track", "debug"]);
+  assert.deepEqual(Object.keys(filters[0]), ["error", "warn", "info", "track", "debug"]);
   const ar = /** @type {any} */ (ArRTM);
   assert.deepEqual([ar.LOG_FILTER_INFO, ar.LOG_FILTER_WARNING, ar.LOG_FILTER_ERROR, ar.LOG_FILTER_OFF], [1, 2, 3, 4]);
-  assert.deepEqual([AgoraRTM.END_CALL_PREFIX, ArRTM.END_CALL_PREFIX], ["AgoraRTMLegacyEndcallCompatibleMessagePrefix", ""]);
+  assert.equal(AgoraRTM.END_CALL_PREFIX, "AgoraRTMLegacyEndcallCompatibleMessagePrefix");
+  assert.equal(ArRTM.END_CALL_PREFIX, "");
 });
 
 test("anyRTC's client is also made with new", () => {
@@ -96,7 +100,12 @@ test("parameters are kept", () => {
   assert.equal(rtm.getParameter("a"), 1);
 });
 
-/** Where a client of this module connects to. @param {typeof AgoraRTM} rtm @param {object} [config] @param {string[]} [areas] */
+/**
+ * Where a client of this module connects to.
+ * @param {typeof AgoraRTM} rtm
+ * @param {object} [config]
+ * @param {string[]} [areas]
+ */
 async function addressOf(rtm, config = {}, areas) {
   const client = rtm.createInstance(APP_ID, { runtime, logFilter: 4, ...config }, areas);
   await after(runtime, client.login({ uid: "ann" }), 1000);

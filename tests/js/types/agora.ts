@@ -28,7 +28,7 @@ export function readModule(): string[] {
     AgoraRTM.LOG_FILTER_INFO,
     AgoraRTM.LOG_FILTER_DEBUG,
   ];
-  const levels: boolean[] = filters.map(({ error, warn, info, track, debug }) => error && warn && info && track && debug);
+  const levels: boolean[][] = filters.map(({ error, warn, info, track, debug }) => [error, warn, info, track, debug]);
   const legacy: string = AgoraRTM.AreaCode.CN;
   return [AgoraRTM.VERSION, AgoraRTM.BUILD, AgoraRTM.END_CALL_PREFIX, legacy, String(parameter), String(levels)];
 }
@@ -86,7 +86,8 @@ export function listen(client: RtmClient): number {
   client.on("RemoteInvitationReceived", (invitation) => answer(invitation));
   client.addListener("TokenExpired", () => undefined).removeListener("TokenExpired", () => undefined);
   const listeners: Function[] = client.listeners("TokenExpired").concat(client.rawListeners("TokenExpired"));
-  return client.removeAllListeners("TokenExpired").removeAllListeners().listenerCount("TokenExpired") + listeners.length;
+  client.removeAllListeners("TokenExpired").removeAllListeners();
+  return client.listenerCount("TokenExpired") + listeners.length;
 }
 
 /** Narrows by `messageType`, and as programs of 1.5 do by `text`, where the two media types were never declared. */

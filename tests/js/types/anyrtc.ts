@@ -1,6 +1,13 @@
 /** A program that uses every member as the types of anyRTC RTM 1.0 declare it. */
 
-import ArRTM, { LocalInvitation, RemoteInvitation, RtmChannel, RtmClient, RtmErrorCode, RtmStatusCode } from "../../../static/rtm/types/ar-rtm-sdk";
+import ArRTM, {
+  LocalInvitation,
+  RemoteInvitation,
+  RtmChannel,
+  RtmClient,
+  RtmErrorCode,
+  RtmStatusCode,
+} from "../../../static/rtm/types/ar-rtm-sdk";
 import type {
   AttributesMap,
   ChannelAttributeOptions,
@@ -74,7 +81,8 @@ export async function talk(): Promise<void> {
   try {
     await client.logout();
   } catch (error) {
-    if ((error as { code: number }).code === RtmErrorCode.LogoutError.LOGOUT_ERR_USER_NOT_LOGGED_IN) constants.push("out");
+    const { code } = error as { code: number };
+    if (code === RtmErrorCode.LogoutError.LOGOUT_ERR_USER_NOT_LOGGED_IN) constants.push("out");
   }
 }
 
@@ -85,7 +93,8 @@ export async function attributes(): Promise<void> {
   await client.addOrUpdateLocalUserAttributes(own);
   await client.deleteLocalUserAttributesByKeys(["name"]);
   await client.clearLocalUserAttributes();
-  const read: AttributesMap[] = [await client.getUserAttributes("ann"), await client.getUserAttributesByKeys("ann", ["a"])];
+  const read: AttributesMap[] = [await client.getUserAttributes("ann")];
+  read.push(await client.getUserAttributesByKeys("ann", ["a"]));
   await client.setChannelAttributes("math", own, options);
   await client.addOrUpdateChannelAttributes("math", own);
   await client.deleteChannelAttributesByKeys("math", ["name"], options);
