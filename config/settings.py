@@ -9,6 +9,7 @@ from typing import Any
 
 import environ
 
+from config.endpoints import parse_endpoints
 from config.secret_key import kept_secret_key
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -107,6 +108,12 @@ def database() -> dict[str, Any]:
 
 DATABASES = {"default": database()}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+
+# Clients
+
+# The servers that a client may choose from, by area; empty: this one serves everybody.
+RTM_ENDPOINTS: list[tuple[str, str]] = parse_endpoints(env.str("RTM_ENDPOINTS", default=""))
 
 
 # Between processes
