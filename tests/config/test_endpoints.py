@@ -62,7 +62,7 @@ def test_every_area_of_the_contract_may_have_servers(area: str) -> None:
     ],
 )
 def test_what_is_no_map_is_refused(text: str) -> None:
-    with pytest.raises(ImproperlyConfigured, match="^RTM_ENDPOINTS: "):
+    with pytest.raises(ImproperlyConfigured, match=r"\ARTM_ENDPOINTS: "):
         parse_endpoints(text)
 
 
