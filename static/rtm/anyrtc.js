@@ -1,4 +1,4 @@
-/** The same with anyRTC's names: `import ArRTM, { RtmStatusCode } from ".../ar-rtm-sdk.mjs"`. */
+/** The module `ar-rtm-sdk.mjs`, which is `ArRTM` by default and has anyRTC's other names. */
 
 import { createAll, originOf } from "./api/module.js";
 

@@ -1,4 +1,4 @@
-/** What pages import: `import AgoraRTM from ".../rtm-sdk.mjs"`. */
+/** The module `rtm-sdk.mjs`, which is `AgoraRTM` by default. */
 
 import { createAll, originOf } from "./api/module.js";
 

@@ -39,21 +39,18 @@ function startWorker(own) {
  * @param {{onmessage: any, postMessage: (id: number) => void}} worker
  */
 export function keepTime(worker) {
-  /** @type {Map<number, ReturnType<typeof setTimeout>>} */
-  const running = new Map();
+  /** @type {Record<number, ReturnType<typeof setTimeout>>} no collection, which an old browser's worker may not have */
+  const running = {};
   worker.onmessage = (/** @type {{data: {id: number, delayMs: number | null}}} */ { data: { id, delayMs } }) => {
     if (delayMs === null) {
-      clearTimeout(running.get(id));
-      running.delete(id);
+      clearTimeout(running[id]);
+      delete running[id];
       return;
     }
-    running.set(
-      id,
-      setTimeout(() => {
-        running.delete(id);
-        worker.postMessage(id);
-      }, delayMs),
-    );
+    running[id] = setTimeout(() => {
+      delete running[id];
+      worker.postMessage(id);
+    }, delayMs);
   };
 }
 
