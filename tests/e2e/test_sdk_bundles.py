@@ -124,3 +124,19 @@ def test_a_page_that_asks_for_isolation_gets_the_script(open_page: OpenPage, url
     )
     assert page.evaluate("crossOriginIsolated")
     converse(page, room)
+
+
+def test_a_client_asks_for_its_area_and_sends_its_log(open_page: OpenPage, url: str) -> None:
+    page = open_page(script(url, "rtm-sdk.js"))
+    with page.expect_response(f"{url}/rtm/endpoints") as asked, page.expect_response(f"{url}/rtm/logs") as sent:
+        page.evaluate(
+            """async (app) => {
+                AgoraRTM.setArea({ areaCodes: ["EUROPE"] });
+                const client = AgoraRTM.createInstance(app, { enableLogUpload: true });
+                await client.login({ uid: "logged" });
+                await client.logout();
+            }""",
+            DEMO_APP_ID,
+        )
+    assert asked.value.json() == {"endpoints": []}
+    assert sent.value.status == 204
