@@ -79,20 +79,13 @@ def _version(path: str) -> str:
     return str(json.loads(Path(path).with_name("package.json").read_text())["version"])
 
 
-MODULES, IMPORTS = CompressedManifestStaticFilesStorage._js_module_import_aggregation_patterns
-
-
 _JS_GLOB, _JS_PATTERNS = CompressedManifestStaticFilesStorage._js_module_import_aggregation_patterns
 
 
 class ManifestStorage(CompressedManifestStaticFilesStorage):  # type: ignore[misc]
-    """Names with a hash of the content, also inside the `import` lines of ES modules.
-
-    Not inside `import(...)`: that stands in types only, which may go round in circles, and a hash cannot.
-    """
+    """Names with a hash of the content, also inside the `import` lines of ES modules."""
 
     support_js_module_import_aggregation = True
-    _js_module_import_aggregation_patterns = MODULES, tuple(each for each in IMPORTS if r"import\(" not in each[0])
     max_post_process_passes = 20  # one for each level of modules that import modules
     # `import("...")` only names types, in comments: modules may do so of each other, and a hash that depends on itself
     # is never found.
