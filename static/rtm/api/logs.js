@@ -13,6 +13,8 @@ const BATCH_BYTES = 60_000;
 const SDK_NAME = "rostrum-js";
 const BATCH_MS = 30_000;
 const LINE_LENGTH = 1000;
+/** Of a character that was cut in two: the server takes no such text. */
+const HALF = /[\ud800-\udbff]$/;
 let instances = 0;
 
 /**
@@ -60,7 +62,8 @@ export class Log {
   write(level, text) {
     if (this.#filter[level]) console[level](this.#name, text);
     if (!this.#isUploaded || level === "debug") return;
-    const line = JSON.stringify({ ts: this.#runtime.wallNow(), level, text: text.slice(0, LINE_LENGTH) });
+    const start = text.slice(0, LINE_LENGTH).replace(HALF, "");
+    const line = JSON.stringify({ ts: this.#runtime.wallNow(), level, text: start });
     const bytes = utf8Length(line) + 1;
     if (this.#bytes + bytes > BATCH_BYTES) this.upload();
     this.#lines.push(line);
