@@ -23,6 +23,7 @@ require("core-js/modules/es.set.js");
 require("core-js/modules/es.weak-map.js");
 require("core-js/modules/es.weak-set.js");
 require("core-js/modules/es.promise.js");
+require("core-js/modules/es.reflect.set.js");
 require("core-js/modules/es.typed-array.from.js");
 require("core-js/modules/es.global-this.js");
 require("core-js/modules/web.queue-microtask.js");

@@ -113,7 +113,7 @@ const NOT_NEEDED = new RegExp(
   [
     "es\\.array\\.(concat|every|filter|for-each|index-of|join|last-index-of|map|push|reduce|reverse|slice|some|sort|splice)$",
     "es\\.(array-buffer|date|error|function|iterator|json|regexp|set)\\.",
-    "es\\.(number\\.constructor|object\\.freeze|object\\.keys|symbol\\.description|typed-array\\.(?!from$))",
+    "es\\.(number\\.constructor|object\\.freeze|object\\.keys|reflect\\.to-string-tag|symbol\\.description|typed-array\\.(?!from$))",
     "es\\.string\\.(includes|match|replace|search|split|trim)$",
     "web\\.(atob|btoa|dom-|self$|url-search|url\\.to-json)",
   ].join("|"),
