@@ -16,7 +16,7 @@ SAFE_ENV := DEBUG=false ROSTRUM_DATA=var/check HTTPS=true ALLOWED_HOSTS=rostrum.
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help run run-cluster test test-embedded test-cluster test-parts test-js test-browser check format bench lock clean
+.PHONY: help run run-cluster test test-embedded test-cluster test-parts test-js test-browser check sdk format bench lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -69,8 +69,12 @@ check: $(PYTHON_READY) $(NODE_READY) ## Lint, types, layers, migrations, deploym
 	$(SAFE_ENV) $(PY) manage.py makemigrations --check --dry-run
 	$(SAFE_ENV) $(PY) manage.py check --deploy --fail-level WARNING
 	$(SAFE_ENV) $(PY) manage.py generate_docs --check
-	node_modules/.bin/tsc --project tsconfig.json
-	node_modules/.bin/tsc --project tests/js/tsconfig.json
+	node_modules/typescript/bin/tsc --project tsconfig.json
+	node_modules/typescript/bin/tsc --project tests/js/tsconfig.json
+	node scripts/sdk/build.js --check
+
+sdk: $(NODE_READY) ## Make the browser SDK's bundles, static/rtm/dist/, of its modules
+	node scripts/sdk/build.js
 
 bench: $(PYTHON_READY) ## Measure against Socket.IO and plain Channels, into benchmarks/results/
 	@$(PY) -m scripts.system postgresql redis

@@ -1,13 +1,19 @@
 from typing import Any
 
+import msgspec
 from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
 
-from activity.models import Webhook, WebhookDelivery, make_secret
+from activity.client_logs import Line
+from activity.models import ClientLog, Webhook, WebhookDelivery, make_secret
 from activity.services.deliveries import requeue
+from messaging.selectors import from_ms
 
 
 class WebhookForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
@@ -72,3 +78,32 @@ class WebhookDeliveryAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not s
 
     def has_change_permission(self, request: HttpRequest, obj: WebhookDelivery | None = None) -> bool:
         return False
+
+
+@admin.register(ClientLog)
+class ClientLogAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not subscriptable at run time
+    """What clients wrote about themselves, to look at."""
+
+    list_display = ["uid", "project", "sdk", "version", "received_at"]
+    list_filter = ["project"]
+    list_select_related = ["project"]
+    search_fields = ["uid"]
+    ordering = ["-id"]
+    show_full_result_count = False
+    fields = ["project", "uid", "sdk", "version", "received_at", "text"]
+
+    @admin.display(description=_("lines"))
+    def text(self, log: ClientLog) -> SafeString:
+        lines = msgspec.json.decode(log.lines, type=list[Line])
+        rows = ((_time(line.ts), line.level, line.text) for line in lines)
+        return format_html("<pre>{}</pre>", format_html_join("\n", "{} {} {}", rows))
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: ClientLog | None = None) -> bool:
+        return False
+
+
+def _time(ms: int) -> str:
+    return from_ms(ms).isoformat(sep=" ", timespec="milliseconds")

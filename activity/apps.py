@@ -7,6 +7,7 @@ class ActivityConfig(AppConfig):
 
     def ready(self) -> None:
         from activity import methods  # noqa: F401  (declares its methods)
+        from activity.client_logs import ClientLogs
         from activity.pump import Pump
         from activity.recorder import Recorder
         from activity.retention import PURGES
@@ -19,3 +20,4 @@ class ActivityConfig(AppConfig):
         add_part(Recorder)
         add_part(Pump)
         add_part(Sender)
+        add_part(ClientLogs)

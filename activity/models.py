@@ -4,6 +4,7 @@ from urllib.parse import urlsplit
 
 from django.core.exceptions import ValidationError
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from activity.events import EVENTS
 from messaging.models import Entry
@@ -70,6 +71,28 @@ class BusinessId(models.Model):
 
     def __str__(self) -> str:
         return f"{self.uid}: {self.business_id}"
+
+
+class ClientLog(models.Model):
+    """A batch of lines that a client's SDK wrote about itself (docs/rest.md). `lines`: a JSON list of objects with
+    `ts` (ms since 1970, the client's clock), `level` and `text`."""
+
+    project = models.ForeignKey(
+        Project, models.CASCADE, related_name="client_logs", db_index=False, verbose_name=_("project")
+    )
+    uid = models.CharField(_("user id"), max_length=64)
+    sdk = models.CharField("SDK", max_length=64, blank=True)
+    version = models.CharField(_("version"), max_length=32, blank=True)
+    lines = models.TextField(_("lines"))
+    received_at = models.DateTimeField(_("received"))
+
+    class Meta:
+        verbose_name = _("client log")
+        verbose_name_plural = _("client logs")
+        indexes = [models.Index(fields=["project", "id"], name="client_log_newest")]
+
+    def __str__(self) -> str:
+        return self.uid
 
 
 MAX_WEBHOOKS: Final = 16

@@ -9,6 +9,7 @@ from typing import Any
 
 import environ
 
+from config.endpoints import parse_endpoints
 from config.secret_key import kept_secret_key
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -109,6 +110,12 @@ DATABASES = {"default": database()}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 
+# Clients
+
+# The servers that a client may choose from, by area; empty: this one serves everybody.
+RTM_ENDPOINTS: list[tuple[str, str]] = parse_endpoints(env.str("RTM_ENDPOINTS", default=""))
+
+
 # Between processes
 
 REDIS_URL: str = env.str("REDIS_URL", default="")
@@ -179,6 +186,7 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 STATIC_ROOT = DATA_DIR / "static"
 WHITENOISE_AUTOREFRESH = DEBUG
 WHITENOISE_USE_FINDERS = DEBUG
+WHITENOISE_MIMETYPES = {".ts": "text/plain", ".map": "application/json"}  # TypeScript, no video
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {

@@ -11,5 +11,6 @@ urlpatterns = [
     path("dev/v2/project/", vendor.urls),
     path("i18n/", include("django.conf.urls.i18n")),
     path("rtm/", include("realtime.urls")),
+    path("rtm/", include("activity.urls")),
     path("", include("classroom.urls")),
 ]

@@ -37,6 +37,7 @@ RATES: Final[Mapping[str, Rate]] = MappingProxyType(
         "read": Rate(200, 1_000),
         "session": Rate(60, 3_000),
         "invitation": Rate(20, 5_000),
+        "client_logs": Rate(100, 10_000),
         "rest_peer_messages": Rate(500, 1_000),
         "rest_room_messages": Rate(1_000, 1_000),
         "rest_events": Rate(10, 1_000),

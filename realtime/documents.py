@@ -24,6 +24,7 @@ from realtime.schema_text import fields_table, table
 OTHER_SPENDERS: Final = {
     "login": "`session.login`, by uid",
     "join_same_room": "`room.join`, by session and room",
+    "client_logs": "`POST /rtm/logs`, by project",
     "rest_peer_messages": "REST: peer messages, by project",
     "rest_room_messages": "REST: room messages, by project",
     "rest_events": "REST: each query of events, by project",

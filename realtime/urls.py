@@ -4,4 +4,7 @@ from realtime import views
 
 app_name = "realtime"
 
-urlpatterns = [path("openrpc.json", views.openrpc, name="openrpc")]
+urlpatterns = [
+    path("endpoints", views.endpoints, name="endpoints"),
+    path("openrpc.json", views.openrpc, name="openrpc"),
+]

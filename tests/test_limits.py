@@ -8,6 +8,7 @@ import ast
 from collections.abc import Awaitable, Callable
 from dataclasses import fields
 from functools import cache
+from itertools import count
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,7 +25,7 @@ from realtime.registry import METHODS
 from tests.rooms.test_project_limits import REFUSED
 from tests.support.client import CallFailed
 from tests.support.clock import Lifetime, clocked_runtimes
-from tests.support.rest import Api
+from tests.support.rest import Api, request
 
 ROOT: Final = Path(settings.BASE_DIR)
 NOTHING: Final = {"no_such_param": True}
@@ -93,9 +94,22 @@ def rest(method: str, path: str, body: Any = None) -> Probe:
     return probe
 
 
+def client_log(lifetime: Lifetime, api: Api) -> Callable[[], Awaitable[str]]:
+    batch = {"app": api.app, "uid": "ann", "lines": [{"ts": 0, "level": "info", "text": ""}]}
+    addresses = count(1)
+
+    async def call() -> str:
+        answer = await request("POST", "/rtm/logs", body=batch, address=f"10.0.0.{next(addresses)}")
+        assert answer.status in (204, 429), answer.body
+        return "too_often" if answer.status == 429 else ""
+
+    return call
+
+
 PROBES: Final[dict[str, Probe]] = {
     "login": login,
     "join_same_room": join_same_room,
+    "client_logs": client_log,
     "rest_peer_messages": rest("POST", "rtm/users/ann/peer_messages", {}),
     "rest_room_messages": rest("POST", "rtm/users/ann/channel_messages", {}),
     "rest_events": rest("GET", "rtm/vendor/user_events"),

@@ -1,8 +1,7 @@
 /** One stay in a room: the session, what stands in the chat, and the views that show it. */
 
-import { watchPage } from "../rtm/lifecycle.js";
-import { Room } from "../rtm/room.js";
-import { Session } from "../rtm/session.js";
+import { Room } from "../rtm/session/room.js";
+import { Session } from "../rtm/session/session.js";
 import { Comings } from "./comings.js";
 import { Composer } from "./composer.js";
 import { ConnectionView } from "./connection_view.js";
@@ -18,7 +17,7 @@ import { Unsent } from "./unsent.js";
 /**
  * @typedef {object} Means
  * @property {import("./texts.js").Texts} texts
- * @property {import("../rtm/runtime.js").Runtime} runtime
+ * @property {import("../rtm/connection/runtime.js").Runtime} runtime
  * @property {import("./keep.js").Keep} keep of the browser
  */
 
@@ -146,7 +145,7 @@ export class Chat {
   /** @param {AbortSignal} signal */
   #listen(signal) {
     this.#session.on("state", (state, reason) => this.#stateChanged(state, reason));
-    this.#room.on("message", (entry, isOwn) => this.#received(this.#timeline.add(entry, isOwn)));
+    this.#room.on("message", (entry) => this.#received(this.#timeline.add(entry, entry.sender === this.#stay.uid)));
     this.#room.on("joined", (uid) => this.#comings.joined(uid));
     this.#room.on("left", (uid) => this.#comings.left(uid));
     this.#room.on("members", () => this.#showMembers());
@@ -154,17 +153,15 @@ export class Chat {
     this.#room.on("removed", () => this.#ended("removed", "join_again"));
     document.addEventListener("visibilitychange", () => this.#looked(), { signal });
     const clock = setInterval(() => this.#showSpeed(), LOOK_AT_SPEED_MS);
-    const unwatch = watchPage({ window, document }, this.#session);
     signal.addEventListener("abort", () => {
       clearInterval(clock);
-      unwatch();
       this.#comings.stop();
     });
   }
 
   /**
-   * @param {import("../rtm/session.js").State} state
-   * @param {import("../rtm/session.js").Reason} reason
+   * @param {import("../rtm/session/session.js").State} state
+   * @param {import("../rtm/session/session.js").Reason} reason
    */
   #stateChanged(state, reason) {
     if (this.#stops.signal.aborted) return;

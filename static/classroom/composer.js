@@ -1,6 +1,6 @@
 /** The field to write in: grows with the text, Enter sends, the draft is kept until it is sent. */
 
-import { utf8Length } from "../rtm/protocol.js";
+import { utf8Length } from "../rtm/connection/protocol.js";
 
 /** Bytes of a message (docs/contract.md 4). */
 export const MESSAGE_LIMIT = 32 * 1024;

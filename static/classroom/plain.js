@@ -1,7 +1,7 @@
 /** The plain page: a form for name and room, then the chat. Starts itself. */
 
-import { defaultRuntime } from "../rtm/runtime.js";
-import { workerTimers } from "../rtm/timers.js";
+import { defaultRuntime } from "../rtm/connection/runtime.js";
+import { workerTimers } from "../rtm/connection/timers.js";
 import { Chat } from "./chat.js";
 import { byId } from "./dom.js";
 import { JoinForm } from "./join_form.js";
@@ -28,7 +28,8 @@ let chat = null;
 function steadyRuntime() {
   const own = defaultRuntime();
   if (typeof Worker === "undefined") return own;
-  return { ...own, ...workerTimers(new Worker(new URL("../rtm/timer_worker.js", import.meta.url)), own) };
+  const url = new URL("../rtm/connection/timer_worker.js", import.meta.url);
+  return { ...own, ...workerTimers(new Worker(url, { type: "module" }), own) };
 }
 
 function tag() {

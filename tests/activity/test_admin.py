@@ -13,7 +13,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from activity.models import MAX_WEBHOOKS, Webhook, WebhookDelivery
+from activity.models import MAX_WEBHOOKS, ClientLog, Webhook, WebhookDelivery
 from projects.models import Project
 
 
@@ -141,3 +141,53 @@ def test_the_queue_is_not_edited_by_hand(staff: Client, project: Project) -> Non
     assert staff.get(page).status_code == 200
     assert staff.post(page, {"payload": "{}"}).status_code == 403
     assert staff.get(reverse("admin:activity_webhookdelivery_add")).status_code == 403
+
+
+@pytest.fixture
+def log(project: Project) -> ClientLog:
+    lines = [
+        {"ts": 1_700_000_000_123, "level": "warn", "text": "<b>lost</b> the connection"},
+        {"ts": 0, "level": "info", "text": "a\u0000b"},
+    ]
+    return ClientLog.objects.create(
+        project=project,
+        uid="ann",
+        sdk="rostrum-js",
+        version="1.2.3",
+        lines=json.dumps(lines),
+        received_at=timezone.now(),
+    )
+
+
+def test_a_client_log_shows_its_lines_as_they_were_written(staff: Client, log: ClientLog) -> None:
+    page = staff.get(reverse("admin:activity_clientlog_change", args=[log.pk])).content.decode()
+    assert "2023-11-14 22:13:20.123+00:00 warn &lt;b&gt;lost&lt;/b&gt; the connection" in page
+    assert "<b>lost</b>" not in page
+    assert "1970-01-01 00:00:00.000+00:00 info a\x00b" in page
+
+
+def test_client_logs_are_found_by_uid(staff: Client, log: ClientLog) -> None:
+    ClientLog.objects.create(project=log.project, uid="bob", lines="[]", received_at=timezone.now())
+    listed = f"/{log.pk}/change/"
+    here = {"project__id__exact": log.project_id}
+    pages = {
+        uid: staff.get(reverse("admin:activity_clientlog_changelist"), {**here, "q": uid}).content.decode()
+        for uid in ("ann", "bob", "nobody")
+    }
+    assert {uid: listed in page for uid, page in pages.items()} == {"ann": True, "bob": False, "nobody": False}
+
+
+def test_client_logs_are_not_changed_by_hand(staff: Client, log: ClientLog) -> None:
+    page = reverse("admin:activity_clientlog_change", args=[log.pk])
+    assert staff.post(page, {"uid": "bob"}).status_code == 403
+    assert staff.get(reverse("admin:activity_clientlog_add")).status_code == 403
+    log.refresh_from_db()
+    assert log.uid == "ann"
+
+
+def test_client_logs_speak_chinese(staff: Client, log: ClientLog) -> None:
+    page = staff.get(
+        reverse("admin:activity_clientlog_change", args=[log.pk]), headers={"accept-language": "zh-hans"}
+    ).content.decode()
+    for text in ("客户端日志", "用户 ID", "项目", "版本", "收到时间", "日志内容"):
+        assert text in page, text

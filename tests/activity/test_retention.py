@@ -8,7 +8,7 @@ import pytest
 from django.core.management import call_command
 from django.utils import timezone
 
-from activity.models import BusinessId, VendorEvent, Webhook, WebhookDelivery
+from activity.models import BusinessId, ClientLog, VendorEvent, Webhook, WebhookDelivery
 from activity.retention import purge_deliveries
 from activity.services import vendor
 from projects.models import Project
@@ -87,6 +87,18 @@ def test_business_ids_go_three_days_after_their_end(project: Project) -> None:
     assert f"test ({project.app_id}): would delete 1 business ids" in run("--dry-run")
     run()
     assert set(BusinessId.objects.filter(project=project).values_list("uid", flat=True)) == {"ann", "bob"}
+
+
+def test_client_logs_go_seven_days_after_they_came(project: Project, make_project: Callable[..., Project]) -> None:
+    other = make_project()
+    for owner in (project, other):
+        for uid, days in (("ann", 0), ("bob", 6.9), ("cyd", 7.1)):
+            received = NOW - timedelta(days=days)
+            ClientLog.objects.create(project=owner, uid=uid, lines="[]", received_at=received)
+    assert f"test ({project.app_id}): would delete 1 client logs" in run("--dry-run")
+    run("--project", project.app_id)
+    assert set(ClientLog.objects.filter(project=project).values_list("uid", flat=True)) == {"ann", "bob"}
+    assert ClientLog.objects.filter(project=other).count() == 3
 
 
 def test_events_that_nobody_takes_are_kept_up_to_their_number(

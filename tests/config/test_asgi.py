@@ -52,11 +52,11 @@ async def test_any_other_websocket_address_is_refused() -> None:
 
 
 def test_static_files_come_whole_with_their_type(client: Client) -> None:
-    path = next((settings.BASE_DIR / "static" / "rtm").glob("*.js"))
-    response = client.get(f"/static/rtm/{path.name}")
+    path = next((settings.BASE_DIR / "static" / "rtm" / "session").glob("*.js"))
+    response = client.get(f"/static/rtm/session/{path.name}")
     assert response.content == path.read_bytes()
     assert response["Content-Type"].startswith("text/javascript")
-    part = client.get(f"/static/rtm/{path.name}", headers={"range": "bytes=2-5"})
+    part = client.get(f"/static/rtm/session/{path.name}", headers={"range": "bytes=2-5"})
     assert (part.status_code, part.content) == (206, path.read_bytes()[2:6])
-    unchanged = client.get(f"/static/rtm/{path.name}", headers={"if-none-match": response["ETag"]})
+    unchanged = client.get(f"/static/rtm/session/{path.name}", headers={"if-none-match": response["ETag"]})
     assert (unchanged.status_code, unchanged.content) == (304, b"")

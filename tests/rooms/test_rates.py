@@ -100,7 +100,7 @@ CASES = [
 
 def test_every_rate_of_the_table_is_tried_here() -> None:
     elsewhere = {"login", "join", "join_same_room"}  # with tests of their own below
-    elsewhere |= {name for name in RATES if name.startswith("rest_")}  # tests/test_limits.py
+    elsewhere |= {name for name in RATES if name.startswith(("rest_", "client_"))}  # tests/test_limits.py
     assert {case.rate for case in CASES} | elsewhere == set(RATES)
 
 

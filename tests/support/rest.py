@@ -36,9 +36,16 @@ def path_of(*parts: str) -> str:
 
 
 async def request(
-    method: str, target: str, *, body: Any = None, headers: Mapping[str, str] | None = None, raw: bytes | None = None
+    method: str,
+    target: str,
+    *,
+    body: Any = None,
+    headers: Mapping[str, str] | None = None,
+    raw: bytes | None = None,
+    address: str = "127.0.0.1",
 ) -> Answer:
-    """One request. `target`: the path and, after `?`, the query, both escaped. `raw`: a body that is no JSON."""
+    """One request. `target`: the path and, after `?`, the query, both escaped. `raw`: a body that is no JSON.
+    `address`: the caller's."""
     path, _, query = target.partition("?")
     content = raw if raw is not None else b"" if body is None else json.dumps(body).encode()
     sent = {"content-type": "application/json", "content-length": str(len(content)), **(headers or {})}
@@ -53,7 +60,7 @@ async def request(
         "query_string": query.encode(),
         "root_path": "",
         "headers": [(name.lower().encode(), value.encode("latin-1")) for name, value in sent.items()],
-        "client": ("127.0.0.1", 50_000),
+        "client": (address, 50_000),
         "server": ("127.0.0.1", 8_000),
     }
     communicator = ApplicationCommunicator(application, scope)

@@ -1,6 +1,6 @@
 /** A runtime whose clock, network and dice belong to the test. */
 
-/** @typedef {import("../../../static/rtm/runtime.js").SocketLike} SocketLike */
+/** @typedef {import("../../../static/rtm/connection/runtime.js").SocketLike} SocketLike */
 
 /**
  * The client's end of a connection. What the client sends lands in `sent`, and in `onsend` where it is set;
@@ -19,6 +19,8 @@ export class FakeSocket {
   /** @type {any[]} */
   sent = [];
   isClosed = false;
+  /** Nothing passes any more, whether the client has noticed or not. */
+  isDropped = false;
   /** @type {(message: any) => void} */
   onsend = () => {};
 
@@ -31,7 +33,7 @@ export class FakeSocket {
   send(data) {
     const message = JSON.parse(data);
     this.sent.push(message);
-    this.onsend(message);
+    if (!this.isDropped) this.onsend(message);
   }
 
   close() {
@@ -44,16 +46,17 @@ export class FakeSocket {
 
   /** One frame. @param {any} messages one message, or an array for a batch */
   deliver(messages) {
-    this.onmessage?.({ data: JSON.stringify(messages) });
+    this.deliverText(JSON.stringify(messages));
   }
 
   /** A frame as it stands. @param {string} data */
   deliverText(data) {
-    this.onmessage?.({ data });
+    if (!this.isDropped) this.onmessage?.({ data });
   }
 
   /** The connection ends. @param {number} [code] */
   drop(code = 1006) {
+    this.isDropped = true;
     this.onclose?.({ code });
   }
 
@@ -106,6 +109,12 @@ export class FakeRuntime {
     return socket;
   };
 
+  soon = (/** @type {() => void} */ callback) => {
+    this.setTimeout(callback, 0);
+  };
+
+  /** @type {((session: {wake: () => void}) => () => void) | null} */
+  watch = null;
   monotonicNow = () => this.#now;
   wallNow = () => this.epochMs + this.#now;
   random = () => this.dice;
@@ -134,7 +143,7 @@ export class FakeRuntime {
       next.callback();
       await settle();
     }
-    this.#now = end;
+    this.#now = Math.max(this.#now, end);
   }
 
   /** Time passes and nothing runs, as in a page that the browser has frozen. @param {number} ms */

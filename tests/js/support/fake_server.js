@@ -1,54 +1,54 @@
 /**
- * A server in memory that speaks the protocol to `FakeRuntime`s, with switches for what goes wrong: the
- * network, lost replies, refusals, restarts.
+ * A server in memory that speaks the protocol to `FakeRuntime`s, with switches for what goes wrong: the network,
+ * lost replies, refusals, restarts. What its methods do is in fake_methods.js.
  */
 
+import { METHODS, removed, rpcError } from "./fake_methods.js";
+import { FakeSocket } from "./fake_runtime.js";
+import { FakeRoom, FakeStream } from "./fake_streams.js";
+
+export { rpcError };
+
 /** @typedef {import("./fake_runtime.js").FakeRuntime} FakeRuntime */
-/** @typedef {import("./fake_runtime.js").FakeSocket} FakeSocket */
-/** @typedef {import("../../../static/rtm/protocol.js").Entry} Entry */
 
 /** One way of the network, in milliseconds. */
 const LATENCY_MS = 5;
 
-class FakeRoom {
-  epoch = "";
-  /** @type {Entry[]} */
-  entries = [];
-  /** @type {Set<string>} uids */
-  members = new Set();
-  /** @type {Record<string, any>} */
-  attributes = {};
-  revision = 0;
-
-  get head() {
-    return this.entries.at(-1)?.seq ?? 0;
-  }
-
-  /** @param {number} after */
-  after(after) {
-    return this.entries.filter((entry) => entry.seq > after);
-  }
-}
-
 /**
- * @typedef {{
- *   uid: string, id: string, rooms: Set<string>, taken: Map<string, string>, socket: FakeSocket | null,
- * }} FakeLogin
+ * @typedef {object} FakeLogin
+ * @property {string} uid
+ * @property {string} id of the session
+ * @property {FakeSocket | null} socket
+ * @property {Set<string>} rooms
+ * @property {Map<string, string>} taken the last message of each room
+ * @property {Record<string, string>} attributes
+ * @property {string} businessId
+ * @property {Set<string>} watched whose online states the connection is told
+ * @property {boolean} isReading pages of the inbox are missing: nothing of it is pushed
  */
 
 export class FakeServer {
   #runtime;
-  #epochs = 0;
   /** @type {Map<string, FakeRoom>} */
   rooms = new Map();
+  /** @type {Map<string, FakeStream>} by uid */
+  inboxes = new Map();
   /** @type {Map<string, FakeLogin>} by uid */
   logins = new Map();
+  /** @type {Map<string, any>} by caller and id */
+  invitations = new Map();
+  /** @type {Set<() => void>} what looks again when an inbox is acknowledged */
+  receipts = new Set();
   /** @type {{method: string, params: any}[]} all requests in order, over all connections */
   requests = [];
   /** Nobody gets in, as while the process is down. */
   isDown = false;
   /** Nothing passes either way, without a word, as in a dead network. */
   isSilent = false;
+  /** Each push comes twice. */
+  isStuttering = false;
+  /** How much longer an answer takes than a push. @type {() => number} */
+  dawdleMs = () => 0;
   /** @type {Map<string, any[]>} errors for the next calls of a method */
   #refusals = new Map();
   /** @type {Map<string, number>} how many answers of a method get lost with their connection */
@@ -62,16 +62,32 @@ export class FakeServer {
     runtime.onsocket = (socket) => this.#accept(socket);
   }
 
+  get runtime() {
+    return this.#runtime;
+  }
+
   /** @param {string} name */
   room(name) {
     let room = this.rooms.get(name);
-    if (!room) this.rooms.set(name, (room = new FakeRoom()));
+    if (!room) this.rooms.set(name, (room = new FakeRoom(`room:${name}`)));
     return room;
+  }
+
+  /** @param {string} uid */
+  inbox(uid) {
+    let inbox = this.inboxes.get(uid);
+    if (!inbox) this.inboxes.set(uid, (inbox = new FakeStream(`inbox:${uid}`)));
+    return inbox;
   }
 
   /** The next call of `method` is refused. @param {string} method @param {{error: object}} refusal */
   refuseNext(method, refusal) {
     this.#refusals.set(method, [...(this.#refusals.get(method) ?? []), refusal]);
+  }
+
+  /** The next call of `method` is not made, and answered with this. @param {string} method @param {any} result */
+  answerNext(method, result) {
+    this.refuseNext(method, result);
   }
 
   /** The next call of `method` is done, and the connection is lost before the answer. @param {string} method */
@@ -86,41 +102,65 @@ export class FakeServer {
 
   /** All connections are lost; the sessions stay. */
   cutAll() {
-    for (const login of this.logins.values()) {
-      login.socket?.drop(1006);
-      login.socket = null;
-    }
+    for (const uid of [...this.logins.keys()]) this.cut(uid);
+  }
+
+  /** @param {string} uid whose connection is lost */
+  cut(uid) {
+    const login = this.logins.get(uid);
+    const socket = login?.socket;
+    if (!login || !socket) return;
+    login.socket = null;
+    socket.drop(1006);
   }
 
   /** The process restarts: the log stays, sessions do not. */
   restart() {
     this.cutAll();
-    this.logins.clear();
-    for (const room of this.rooms.values()) room.members.clear();
+    for (const uid of [...this.logins.keys()]) this.remove(uid);
+  }
+
+  /** A user whose client does not matter logs in. @param {string} uid */
+  come(uid) {
+    METHODS["session.login"](/** @type {any} */ ({ server: this, socket: new FakeSocket(""), params: { uid }, answer() {} }));
+  }
+
+  /** A session has been away for too long. @param {string} uid */
+  remove(uid) {
+    const login = this.logins.get(uid);
+    if (login) removed(this, login);
   }
 
   /** Somebody else writes. @param {string} name @param {string} text @param {string} [sender] */
   write(name, text, sender = "other") {
-    const seq = this.room(name).head + 1;
-    return this.#append(name, "room.sent", sender, `${sender}-${seq}`, { type: "TEXT", text });
+    const messageId = `${sender}-${this.room(name).head + 1}`;
+    return this.appendToRoom(name, "room.sent", sender, messageId, { type: "TEXT", text });
+  }
+
+  /** Somebody who is not logged in here writes to a user. @param {string} uid @param {string} text @param {boolean} [offline] */
+  writeTo(uid, text, offline = true) {
+    const body = { message: { type: "TEXT", text }, ...(offline && { offline }) };
+    return this.appendToInbox(uid, "peer.sent", "other", `other-${this.inbox(uid).head + 1}`, body);
   }
 
   /** Somebody else comes. @param {string} name @param {string} uid */
   enter(name, uid) {
     this.room(name).members.add(uid);
-    this.#pushToRoom(name, "room.joined", { room: name, uid });
+    this.pushToRoom(name, "room.joined", { room: name, uid });
   }
 
   /** Somebody else goes. @param {string} name @param {string} uid */
   exit(name, uid) {
     this.room(name).members.delete(uid);
-    this.#pushToRoom(name, "room.left", { room: name, uid });
+    this.pushToRoom(name, "room.left", { room: name, uid });
   }
 
   /** A notification to one user. @param {string} uid @param {string} method @param {any} params */
   push(uid, method, params) {
     const socket = this.logins.get(uid)?.socket;
-    if (socket) this.#deliver(socket, { jsonrpc: "2.0", method, params });
+    if (!socket) return;
+    const message = { jsonrpc: "2.0", method, params };
+    this.#deliver(socket, this.isStuttering ? [message, message] : message);
   }
 
   /** The server ends a user's connection. @param {string} uid @param {any} notice */
@@ -133,11 +173,34 @@ export class FakeServer {
     socket.drop(notice.code);
   }
 
+  /** @param {string} name @param {string} event @param {string} sender @param {string} messageId @param {any} body */
+  appendToRoom(name, event, sender, messageId, body) {
+    const entry = this.room(name).append({ event, sender, message_id: messageId, ts: this.#runtime.wallNow(), body });
+    const { event: method, ...params } = entry;
+    this.pushToRoom(name, method, params);
+    return entry;
+  }
+
+  /** @param {string} uid @param {string} event @param {string} sender @param {string} messageId @param {any} body */
+  appendToInbox(uid, event, sender, messageId, body) {
+    const entry = this.inbox(uid).append({ event, sender, message_id: messageId, ts: this.#runtime.wallNow(), body });
+    const { event: method, ...params } = entry;
+    if (!this.logins.get(uid)?.isReading) this.push(uid, method, params);
+    return entry;
+  }
+
+  /** @param {string} name @param {string} method @param {any} params */
+  pushToRoom(name, method, params) {
+    for (const { uid, rooms } of this.logins.values()) {
+      if (rooms.has(name) && params.uid !== uid) this.push(uid, method, params);
+    }
+  }
+
   /** @param {FakeSocket} socket */
   #accept(socket) {
     socket.onsend = (message) => {
       this.#later(() => {
-        if (!socket.isClosed) this.#take(socket, message);
+        if (!socket.isClosed && !socket.isDropped) this.#take(socket, message);
       });
     };
     this.#later(() => {
@@ -146,148 +209,41 @@ export class FakeServer {
     });
   }
 
-  /** @param {() => void} action */
-  #later(action) {
-    if (!this.isSilent) this.#runtime.setTimeout(action, LATENCY_MS);
+  /** @param {() => void} action @param {number} [moreMs] */
+  #later(action, moreMs = 0) {
+    if (!this.isSilent) this.#runtime.setTimeout(action, LATENCY_MS + moreMs);
   }
 
-  /** @param {FakeSocket} socket @param {any} message */
-  #deliver(socket, message) {
-    this.#later(() => socket.deliver(message));
+  /** @param {FakeSocket} socket @param {any} messages */
+  #deliver(socket, messages) {
+    // As it is now: what is changed later was not sent.
+    const frame = JSON.stringify(messages);
+    this.#later(() => socket.deliverText(frame));
   }
 
   /** @param {FakeSocket} socket @param {{id?: number, method: string, params: any}} message */
   #take(socket, { id, method, params }) {
     this.requests.push({ method, params });
-    if (id === undefined) return;
-    const refusal = this.#refusals.get(method)?.shift();
+    const refusal = id === undefined ? undefined : this.#refusals.get(method)?.shift();
+    const login = [...this.logins.values()].find((candidate) => candidate.socket === socket);
+    /** @param {any} outcome */
+    const answer = (outcome) => {
+      if (id === undefined) return;
+      const reply = { jsonrpc: "2.0", id, ...("error" in outcome ? outcome : { result: outcome }) };
+      const frame = JSON.stringify(reply);
+      // A login is answered before anything is pushed.
+      this.#later(() => socket.deliverText(frame), method === "session.login" ? 0 : this.dawdleMs());
+    };
     if (refusal) {
-      this.#deliver(socket, { jsonrpc: "2.0", id, ...refusal });
+      answer(refusal);
       return;
     }
-    const result = this.#handle(socket, method, params);
     const cuts = this.#cuts.get(method) ?? 0;
-    if (cuts > 0) {
-      this.#cuts.set(method, cuts - 1);
-      this.cutAll();
-    } else if ("error" in result) {
-      this.#deliver(socket, { jsonrpc: "2.0", id, ...result });
-    } else {
-      this.#deliver(socket, { jsonrpc: "2.0", id, result });
-    }
+    if (cuts > 0) this.#cuts.set(method, cuts - 1);
+    const handle = METHODS[method];
+    if (!handle) answer(rpcError(-32601, "method_not_found"));
+    else if (!login && method !== "session.login" && method !== "session.ping") answer(rpcError(1, "not_logged_in"));
+    else handle({ server: this, socket, login: /** @type {FakeLogin} */ (login), params, answer });
+    if (cuts > 0) this.cutAll();
   }
-
-  /** @param {FakeSocket} socket @param {string} method @param {any} params @returns {any} */
-  #handle(socket, method, params) {
-    if (method === "session.login") return this.#login(socket, params);
-    if (method === "session.ping") return {};
-    const login = [...this.logins.values()].find((candidate) => candidate.socket === socket);
-    if (!login) return rpcError(1, "not_logged_in");
-    const room = params.room === undefined ? null : this.room(params.room);
-    switch (method) {
-      case "session.logout":
-        this.logins.delete(login.uid);
-        for (const name of login.rooms) this.exit(name, login.uid);
-        return {};
-      case "room.join":
-        login.rooms.add(params.room);
-        this.enter(params.room, login.uid);
-        return { ...this.#snapshot(params.room), ...(params.after && this.#page(params.room, params.after)) };
-      case "room.leave":
-        login.rooms.delete(params.room);
-        this.exit(params.room, login.uid);
-        return {};
-      case "room.members":
-        return { members: [...this.room(params.room).members], total: this.room(params.room).members.size };
-      case "room.history":
-        return { entries: room?.entries ?? [], more: false };
-      case "stream.read":
-        return this.#page(params.stream.slice("room:".length), { seq: params.after, epoch: "" });
-      case "room.send":
-        if (!login.rooms.has(params.room)) return rpcError(7, "not_in_room");
-        if (params.follows && params.follows !== login.taken.get(params.room)) return rpcError(21, "out_of_turn", true);
-        login.taken.set(params.room, params.message_id);
-        return this.#append(params.room, "room.sent", login.uid, params.message_id, params.message);
-      default:
-        return rpcError(-32601, "method_not_found");
-    }
-  }
-
-  /** @param {FakeSocket} socket @param {any} params */
-  #login(socket, { uid, session, streams = {} }) {
-    const known = this.logins.get(uid);
-    const resumed = known !== undefined && known.id === session;
-    const id = `${uid}-${this.requests.length}`;
-    const login = resumed ? known : { uid, id, rooms: new Set(), taken: new Map(), socket };
-    login.socket = socket;
-    this.logins.set(uid, login);
-    const names = [...login.rooms];
-    return {
-      session: login.id,
-      generation: this.requests.length,
-      resumed,
-      server_ts: this.#runtime.wallNow(),
-      heartbeat_ms: 3000,
-      ack_bytes: 1000,
-      streams: Object.fromEntries(
-        names.map((name) => {
-          const { head, epoch } = this.room(name);
-          const cursor = streams[`room:${name}`];
-          const page = cursor ? this.#page(name, cursor) : { recovered: false, epoch, head, live: true, entries: [] };
-          return [`room:${name}`, page];
-        }),
-      ),
-    };
-  }
-
-  /** @param {string} name */
-  #snapshot(name) {
-    const { epoch, head, members, attributes, revision } = this.room(name);
-    return { room: name, stream: `room:${name}`, epoch, head, member_count: members.size, attributes, revision, live: true };
-  }
-
-  /** @param {string} name @param {{seq: number, epoch: string}} cursor */
-  #page(name, { seq, epoch }) {
-    const room = this.room(name);
-    if (epoch && epoch !== room.epoch) {
-      return { recovered: false, epoch: room.epoch, head: room.head, live: true, entries: [] };
-    }
-    const missed = room.after(seq);
-    const entries = missed.slice(0, this.pageSize);
-    const live = entries.length === missed.length;
-    return { recovered: true, epoch: room.epoch, head: room.head, live, entries };
-  }
-
-  /** @param {string} name @param {string} event @param {string} sender @param {string} messageId @param {any} body */
-  #append(name, event, sender, messageId, body) {
-    const room = this.room(name);
-    const known = room.entries.find((entry) => entry.sender === sender && entry.message_id === messageId);
-    if (known) return { seq: known.seq, ts: known.ts };
-    room.epoch ||= `e${++this.#epochs}`;
-    const entry = {
-      stream: `room:${name}`,
-      seq: room.head + 1,
-      event,
-      sender,
-      message_id: messageId,
-      ts: this.#runtime.wallNow(),
-      body,
-    };
-    room.entries.push(entry);
-    const { event: method, ...params } = entry;
-    this.#pushToRoom(name, method, params);
-    return { seq: entry.seq, ts: entry.ts };
-  }
-
-  /** @param {string} name @param {string} method @param {any} params */
-  #pushToRoom(name, method, params) {
-    for (const { uid, rooms } of this.logins.values()) {
-      if (rooms.has(name) && params.uid !== uid) this.push(uid, method, params);
-    }
-  }
-}
-
-/** @param {number} code @param {string} name @param {boolean} [retryable] @param {object} [more] */
-export function rpcError(code, name, retryable = false, more = {}) {
-  return { error: { code, message: name, data: { name, retryable, ...more } } };
 }

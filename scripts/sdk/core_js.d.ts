@@ -1,0 +1,6 @@
+declare module "core-js/modules/*";
+
+interface Window {
+  /** Internet Explorer's name of `crypto`. */
+  msCrypto: Crypto;
+}

@@ -1,0 +1,129 @@
+/** Where the server is, and which of its endpoints an application's areas allow (docs/contract.md 1). */
+
+import { RtmError } from "../connection/errors.js";
+import { ENUMS } from "./enums.js";
+import { request } from "./logs.js";
+
+/** @typedef {import("./logs.js").ApiRuntime} ApiRuntime */
+/** @typedef {import("../connection/runtime.js").SocketLike} SocketLike */
+/** @typedef {{areaCodes: string[], excludedArea?: string}} AreaConfig */
+
+/** The old codes that have a new name. */
+const RENAMED = /** @type {Record<string, string>} */ ({
+  CN: "CHINA",
+  NA: "NORTH_AMERICA",
+  EU: "EUROPE",
+  AS: "ASIA",
+  JP: "JAPAN",
+  IN: "INDIA",
+  GLOB: "GLOBAL",
+});
+
+/** @param {unknown} code */
+const isCode = (code) => typeof code === "string" && code in ENUMS.AreaCode;
+
+/** @param {string} code */
+const renamed = (code) => RENAMED[code] ?? code;
+
+/**
+ * @param {any} config as the application gives it
+ * @returns {AreaConfig | null} null where it is none
+ */
+export function areaConfig({ areaCodes, excludedArea } = /** @type {any} */ ({})) {
+  if (!Array.isArray(areaCodes) || areaCodes.length === 0 || !areaCodes.every(isCode)) return null;
+  if (excludedArea === undefined || excludedArea === null) return { areaCodes: areaCodes.map(renamed) };
+  if (!isCode(excludedArea)) return null;
+  const config = { areaCodes: areaCodes.map(renamed), excludedArea: renamed(excludedArea) };
+  const { GLOBAL } = ENUMS.AreaCode;
+  return config.excludedArea === GLOBAL || config.areaCodes.includes(config.excludedArea) ? null : config;
+}
+
+/** @param {AreaConfig} config */
+const isEverywhere = ({ areaCodes, excludedArea }) => areaCodes.includes("GLOBAL") && !excludedArea;
+
+/**
+ * @param {AreaConfig} config
+ * @param {string} area
+ */
+function allows({ areaCodes, excludedArea }, area) {
+  if (area === excludedArea) return false;
+  return areaCodes.includes("GLOBAL") || areaCodes.includes(area) || (area !== "CHINA" && areaCodes.includes("OVS"));
+}
+
+/** @param {string} server @returns {string} of the WebSocket */
+export const socketUrl = (server) => `${server.replace(/^http/, "ws")}/rtm/ws`;
+
+/**
+ * How sockets are opened for these areas: the server's map is asked for before the first one, and each attempt that
+ * fails is followed by the next of the endpoints.
+ * @param {AreaConfig} config
+ * @param {string} server
+ * @param {ApiRuntime} runtime
+ * @param {(error: RtmError) => void} refuse no endpoint is in the areas
+ * @returns {ApiRuntime["openSocket"]}
+ */
+export function areaSockets(config, server, runtime, refuse) {
+  if (isEverywhere(config)) return runtime.openSocket;
+  /** @type {string[]} */
+  let urls = [];
+  let turn = 0;
+  const find = async () => {
+    const answer = await request(runtime, `${server}/rtm/endpoints`);
+    /** @type {{endpoints: {area: string, url: string}[]}} */
+    const { endpoints } = await answer.json();
+    const inAreas = endpoints.filter(({ area }) => allows(config, area)).map(({ url }) => url);
+    // A server that names none is everybody's.
+    urls = (endpoints.length > 0 ? inAreas : [server]).map((url) => socketUrl(baseOf(url)));
+    if (urls.length > 0) return;
+    const named = endpoints.map(({ area }) => area).join(", ");
+    refuse(new RtmError("no_endpoint", `no endpoint in ${config.areaCodes.join(", ")}, only in ${named}`, false));
+  };
+  return () =>
+    lateSocket(async () => {
+      if (urls.length === 0) await find();
+      return urls.length > 0 ? runtime.openSocket(urls[turn++ % urls.length]) : null;
+    });
+}
+
+/**
+ * A socket whose address is not known yet.
+ * @param {() => Promise<SocketLike | null>} open
+ * @returns {SocketLike}
+ */
+function lateSocket(open) {
+  /** @type {SocketLike | null} */
+  let real = null;
+  let isClosed = false;
+  /** @type {SocketLike} */
+  const socket = {
+    onopen: null,
+    onmessage: null,
+    onerror: null,
+    onclose: null,
+    send: (data) => real?.send(data),
+    close: (code) => {
+      isClosed = true;
+      real?.close(code);
+    },
+  };
+  const failed = () => socket.onclose?.({ code: 1006 });
+  open().then((opened) => {
+    real = opened;
+    if (!real) return;
+    if (isClosed) {
+      real.close(1000);
+      return;
+    }
+    real.onopen = (event) => socket.onopen?.(event);
+    real.onmessage = (event) => socket.onmessage?.(event);
+    real.onclose = (event) => socket.onclose?.(event);
+  }, failed);
+  return socket;
+}
+
+/**
+ * @param {string} url
+ * @returns {string} without a slash at its end
+ * @throws {TypeError} it is no address
+ */
+export const baseOf = (url) => new URL(url).href.replace(/\/+$/, "");

@@ -1,0 +1,269 @@
+/** RtmClient (docs/contract.md 2): login and its ends, and what it makes. */
+
+import { RtmError } from "../connection/errors.js";
+import { defaultRuntime } from "../connection/runtime.js";
+import { Session } from "../session/session.js";
+import { areaSockets, socketUrl } from "./areas.js";
+import { RtmChannel } from "./channel.js";
+import { INVALID, NOT_ID, isBusinessId, isName, unless } from "./checks.js";
+import { PeersClient } from "./client_peers.js";
+import { Context } from "./context.js";
+import { LocalInvitation, invitationChanged } from "./invitations.js";
+import { NO_MEDIA, kindFault, sizeFault } from "./media.js";
+import { fromWire, propsOf } from "./messages.js";
+
+/** @typedef {import("./areas.js").AreaConfig} AreaConfig */
+/** @typedef {import("./logs.js").ApiRuntime} ApiRuntime */
+/** @typedef {import("./flavours.js").Flavour} Flavour */
+/** @typedef {import("./logs.js").LogConfig} LogConfig */
+/** @typedef {import("../session/session.js").State} State */
+
+/**
+ * @typedef {LogConfig & {
+ *   enableCloudProxy?: boolean,
+ *   server?: string,
+ *   socketFactory?: (url: string) => import("../connection/runtime.js").SocketLike,
+ *   runtime?: ApiRuntime,
+ * }} ClientConfig
+ */
+
+/**
+ * @typedef {{
+ *   ConnectionStateChanged: [state: State, reason: string],
+ *   MessageFromPeer: [message: any, peerId: string, props: ReturnType<typeof propsOf>],
+ *   RemoteInvitationReceived: [invitation: import("./invitations.js").RemoteInvitation],
+ *   PeersOnlineStatusChanged: [states: Record<string, string>],
+ *   TokenPrivilegeWillExpire: [],
+ *   TokenExpired: [],
+ *   FallbackProxyConnected: [],
+ * }} ClientEvents
+ */
+
+/**
+ * @typedef {object} Surroundings of a client
+ * @property {Flavour} flavour
+ * @property {AreaConfig} areas
+ * @property {(own?: string) => string} serverOf its address, throws where there is none
+ */
+
+/** A login counts as too often so long after the one before. */
+const LOGIN_PAUSE_MS = 500;
+
+/** @extends {PeersClient<ClientEvents>} */
+export class RtmClient extends PeersClient {
+  #context;
+  #app;
+  #areas;
+  #runtime;
+  #server;
+  #loginAt = -Infinity;
+
+  /**
+   * @param {Surroundings} surroundings
+   * @param {string} app
+   * @param {ClientConfig} config
+   */
+  constructor({ flavour, areas, serverOf }, app, config) {
+    const { server, socketFactory } = config;
+    const runtime = config.runtime ?? defaultRuntime(socketFactory && { openSocket: socketFactory });
+    const context = new Context(flavour, runtime, app, () => serverOf(server));
+    super(context);
+    this.#context = context;
+    this.#app = app;
+    this.#areas = areas;
+    this.#runtime = runtime;
+    this.#server = () => serverOf(server);
+    this.updateConfig(config);
+  }
+
+  /** Of the last login; "" before the first. */
+  get uid() {
+    return this.#context.user?.uid ?? "";
+  }
+
+  get token() {
+    return this.#context.user?.token ?? null;
+  }
+
+  /** @param {LogConfig} config @returns {void} */
+  updateConfig(config) {
+    this.#context.log.configure(config);
+  }
+
+  /** @param {LogConfig} config the old name of `updateConfig` @returns {void} */
+  setParameters(config) {
+    this.updateConfig(config);
+  }
+
+  /** @param {{uid: string, token?: string | null}} options @returns {Promise<void>} */
+  login(options) {
+    const group = "LOGIN_ERR";
+    const context = this.#context;
+    return context.settle(group, async () => {
+      const { uid, token } = options ?? {};
+      const isToken = typeof (token ?? "") === "string";
+      context.check(group, unless(isName(uid), NOT_ID), unless(isToken, "not a token"));
+      const now = this.#runtime.monotonicNow();
+      if (now - this.#loginAt < LOGIN_PAUSE_MS) throw context.error(group, "TOO_OFTEN", "twice a second at most");
+      if (context.state !== "DISCONNECTED") throw context.error(group, "ALREADY_LOGIN", "logged in, or on the way");
+      const server = this.#findServer(group);
+      this.#loginAt = now;
+      context.user = { uid, token: token || null };
+      await this.#begin(context.user, server);
+    });
+  }
+
+  /** @returns {Promise<void>} */
+  logout() {
+    const group = "LOGOUT_ERR";
+    const context = this.#context;
+    return context.settle(group, async () => {
+      const { session } = context;
+      if (!session || context.state === "DISCONNECTED") {
+        if (context.flavour.isAnyRtc) return;
+        throw context.error(group, "USER_NOT_LOGGED_IN", "not logged in");
+      }
+      const channels = [...context.channels.values()].map(({ owner }) => owner);
+      const leaving = session.logout();
+      context.log.upload();
+      // A listener may have logged in again.
+      if (context.session === session) {
+        context.renew(null);
+        if (context.flavour.isAnyRtc) for (const emitter of [this, ...channels]) emitter.removeAllListeners();
+      }
+      await leaving;
+    });
+  }
+
+  /** @param {string} token @returns {Promise<void>} */
+  renewToken(token) {
+    const fault = unless(typeof token === "string" && token !== "", "not a token");
+    return this.#context.ask("RENEW_TOKEN_ERR", fault, [], async (session) => {
+      await session.renew(token);
+      this.#context.user = { uid: session.uid, token };
+    });
+  }
+
+  /**
+   * @param {string} id 1 to 64 visible characters, told to webhooks with what this user does
+   * @returns {Promise<void>}
+   */
+  setBusinessId(id) {
+    const fault = unless(isBusinessId(id), "not 1 to 64 visible characters");
+    return this.#context.ask("BUSINESS_ID_ERR", null, [fault], (session) => session.setBusinessId(id));
+  }
+
+  /** @param {string} channelId @returns {RtmChannel} */
+  createChannel(channelId) {
+    if (!isName(channelId)) throw this.#context.error("CREATE_CHANNEL_ERR", INVALID, NOT_ID);
+    return new RtmChannel(this.#context, channelId);
+  }
+
+  /** @param {string} calleeId @returns {LocalInvitation} */
+  createLocalInvitation(calleeId) {
+    if (!isName(calleeId)) throw this.#context.error("INVITATION_API_CALL_ERR", INVALID, NOT_ID);
+    return new LocalInvitation(this.#context, calleeId);
+  }
+
+  /** @template Message @param {Message} message @returns {Message} the same: sending writes `messageType` into it */
+  createMessage(message) {
+    return message;
+  }
+
+  /**
+   * @param {Blob} payload
+   * @param {object} params
+   * @returns {Promise<any>}
+   */
+  createMediaMessageByUploading(payload, params) {
+    const kind = kindFault(params);
+    return this.#refused("UPLOAD_MEDIA_ERR", kind, kind ?? sizeFault(payload, params));
+  }
+
+  /** @param {string} mediaId @returns {Promise<any>} */
+  downloadMedia(mediaId) {
+    const isId = typeof mediaId === "string" && mediaId !== "";
+    return this.#refused("DOWNLOAD_MEDIA_ERR", unless(isId, "not a mediaId"), null);
+  }
+
+  /**
+   * @param {{uid: string, token: string | null}} user
+   * @param {string} server
+   */
+  async #begin(user, server) {
+    const context = this.#context;
+    /** @type {RtmError | null} */
+    let refusal = null;
+    /** @type {Session} */
+    const session = new Session({
+      url: socketUrl(server),
+      app: this.#app,
+      ...user,
+      capabilities: [],
+      runtime: {
+        ...this.#runtime,
+        openSocket: areaSockets(this.#areas, server, this.#runtime, (error) => {
+          refusal = error;
+          session.logout();
+        }),
+      },
+    });
+    context.renew(session);
+    this.#listen(session, (reason) => (refusal ? "LOGIN_FAILURE" : reason));
+    try {
+      await session.login();
+    } catch (error) {
+      if (context.session === session) context.renew(null);
+      throw refusal ?? error;
+    }
+  }
+
+  /**
+   * @param {Session} session
+   * @param {(reason: string) => string} told
+   */
+  #listen(session, told) {
+    const context = this.#context;
+    session.on("state", (state, reason) => {
+      context.log.write("info", `${state} ${told(reason)}`);
+      this.emit("ConnectionStateChanged", state, told(reason));
+      if (context.session === session && !context.isLoggedIn) context.endInvitations();
+    });
+    session.on("tokenExpiring", () => this.#tell("TokenPrivilegeWillExpire"));
+    session.on("tokenExpired", () => this.#tell("TokenExpired"));
+    session.peers.on("message", ({ sender, ts, body }, isOffline) => {
+      const message = fromWire(body.message);
+      if (message) this.emit("MessageFromPeer", message, sender, propsOf(ts, isOffline));
+    });
+    session.presence.on("changed", (states) => this.emit("PeersOnlineStatusChanged", states));
+    session.invitations.on("changed", (view) => {
+      const invitation = invitationChanged(context, session.uid, view);
+      if (invitation) this.emit("RemoteInvitationReceived", invitation);
+    });
+  }
+
+  /** @param {"TokenPrivilegeWillExpire" | "TokenExpired"} event under each of its names */
+  #tell(event) {
+    this.emit(event);
+    const other = this.#context.flavour.otherNames[event];
+    if (other) /** @type {any} */ (this).emit(other);
+  }
+
+  /** @param {string} group */
+  #findServer(group) {
+    try {
+      return this.#server();
+    } catch (error) {
+      throw this.#context.error(group, INVALID, "no server: use setServer or config.server", error);
+    }
+  }
+
+  /**
+   * @param {string} group
+   * @param {import("./checks.js").Fault | null} early
+   * @param {import("./checks.js").Fault | null} late
+   */
+  #refused(group, early, late) {
+    return this.#context.ask(group, early, [late, NO_MEDIA], () => {});
+  }
+}

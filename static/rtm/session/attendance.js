@@ -1,0 +1,162 @@
+/**
+ * Who is in a room, as its member learns it: a list asked for after each arrival, notices from then on, and counts.
+ * What a gap left is told when the messages of the gap are.
+ */
+
+import { Backoff } from "../connection/backoff.js";
+import { Members } from "./members.js";
+
+/** @typedef {import("./session.js").Session} Session */
+
+/**
+ * @typedef {object} AttendanceEvents
+ * @property {(uid: string) => void} joined another came
+ * @property {(uid: string) => void} left
+ * @property {() => void} members the list or the count has changed
+ * @property {(count: number) => void} count at one's own join, and when it is another
+ */
+
+export class Attendance {
+  #session;
+  #room;
+  #tell;
+  #backoff;
+  #hasList = false;
+  /** Whether the room's messages are told up to now, so that notices have their turn. */
+  #isFollowing = false;
+  #toldCount = -1;
+  /** @type {Map<string, boolean> | null} who came (true) or left while the list is asked for: newer than it */
+  #noticed = null;
+  /** @type {unknown} */
+  #timer = null;
+  /** Counts the arrivals: the answer to a question of an earlier one is void. */
+  #life = 0;
+  members = new Members();
+
+  /**
+   * @param {Session} session
+   * @param {string} room
+   * @param {AttendanceEvents} tell
+   */
+  constructor(session, room, tell) {
+    this.#session = session;
+    this.#room = room;
+    this.#tell = tell;
+    this.#backoff = new Backoff(session.runtime);
+  }
+
+  /** The messages are told: asks who is here, and follows the notices. */
+  follow() {
+    this.#isFollowing = true;
+    const life = ++this.#life;
+    // One's own join has told the count; what a gap has left of it comes with the list.
+    if (!this.#hasList) this.#tellCount(this.members.count);
+    if (life !== this.#life) return;
+    this.#later(this.#session.router.turnMs(), () => this.#ask(life));
+  }
+
+  /** The connection is gone, or the messages are not told yet. */
+  pause() {
+    this.#isFollowing = false;
+    this.#noticed = null;
+    this.#life += 1;
+    this.#session.runtime.clearTimeout(this.#timer);
+  }
+
+  /** One is no member any more. */
+  reset() {
+    this.pause();
+    this.#hasList = false;
+    this.#toldCount = -1;
+    this.members = new Members();
+  }
+
+  /** @param {number} count as the server says */
+  counted(count) {
+    const isOther = this.members.recount(count);
+    if (!this.#isFollowing) return;
+    this.#tellCount(count);
+    if (isOther) this.#tell.members();
+  }
+
+  /**
+   * @param {string} uid
+   * @param {boolean} isIn whether they came or left
+   */
+  noticed(uid, isIn) {
+    // Before that, the list that will be asked for has it.
+    if (!this.#isFollowing) return;
+    this.#noticed?.set(uid, isIn);
+    const isNew = isIn ? this.members.join(uid) : this.members.leave(uid);
+    if (!isNew) return;
+    this.#tellOf(uid, isIn);
+    this.#tell.members();
+  }
+
+  /** @param {number} life */
+  #ask(life) {
+    this.#noticed = new Map();
+    this.#session.request("room.members", { room: this.#room }, (error, result) => {
+      if (life !== this.#life) return;
+      const noticed = this.#noticed ?? new Map();
+      this.#noticed = null;
+      if (error) {
+        if (error.retryable) this.#later(this.#backoff.next(error.retryAfterMs || null), () => this.#ask(life));
+        return;
+      }
+      this.#backoff.reset();
+      this.#take(result, noticed, life);
+    });
+  }
+
+  /**
+   * @param {{members: string[], total: number}} list
+   * @param {Map<string, boolean>} noticed
+   * @param {number} life
+   */
+  #take(list, noticed, life) {
+    const { joined, left } = this.members.replace(list);
+    for (const [uid, isIn] of noticed) {
+      if (isIn ? this.members.join(uid) : this.members.leave(uid)) {
+        // It was told when it was noticed.
+        const told = isIn ? left : joined;
+        if (told.includes(uid)) told.splice(told.indexOf(uid), 1);
+      }
+    }
+    const isFirst = !this.#hasList;
+    this.#hasList = true;
+    if (!isFirst) {
+      for (const uid of joined) if (life === this.#life) this.#tellOf(uid, true);
+      for (const uid of left) if (life === this.#life) this.#tellOf(uid, false);
+    }
+    if (life === this.#life) this.#tellCount(this.members.count);
+    if (life === this.#life) this.#tell.members();
+  }
+
+  /**
+   * @param {string} uid
+   * @param {boolean} isIn
+   */
+  #tellOf(uid, isIn) {
+    if (uid === this.#session.uid) return;
+    if (isIn) this.#tell.joined(uid);
+    else this.#tell.left(uid);
+  }
+
+  /** @param {number} count */
+  #tellCount(count) {
+    if (count === this.#toldCount) return;
+    this.#toldCount = count;
+    this.#tell.count(count);
+  }
+
+  /**
+   * @param {number} delayMs
+   * @param {() => void} action
+   */
+  #later(delayMs, action) {
+    this.#session.runtime.clearTimeout(this.#timer);
+    if (delayMs <= 0) action();
+    else this.#timer = this.#session.runtime.setTimeout(action, delayMs);
+  }
+}

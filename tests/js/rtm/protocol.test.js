@@ -1,0 +1,37 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { decodeFrame, encodeRequest, utf8Length } from "../../../static/rtm/connection/protocol.js";
+
+test("a request has an id, a notification has none", () => {
+  assert.deepEqual(JSON.parse(encodeRequest("room.join", { room: "math" }, 7)), {
+    jsonrpc: "2.0",
+    id: 7,
+    method: "room.join",
+    params: { room: "math" },
+  });
+  assert.equal("id" in JSON.parse(encodeRequest("session.ack", { received: 1 })), false);
+});
+
+test("a frame is one message or a batch, kept in its order", () => {
+  const push = { jsonrpc: "2.0", method: "room.sent", params: { seq: 1 } };
+  const result = { jsonrpc: "2.0", id: 1, result: {} };
+  const error = { jsonrpc: "2.0", id: null, error: { code: -32700, message: "The frame is no JSON." } };
+  assert.deepEqual(decodeFrame(JSON.stringify(push)), [{ kind: "push", method: "room.sent", params: { seq: 1 } }]);
+  assert.deepEqual(
+    decodeFrame(JSON.stringify([result, push, error])).map(({ kind }) => kind),
+    ["result", "push", "error"],
+  );
+});
+
+for (const frame of ["", "{", "null", "7", "{}", '{"jsonrpc":"1.0","method":"x"}', '{"jsonrpc":"2.0","id":1}', "[7]"]) {
+  test(`what is no message is refused: ${frame || "(empty)"}`, () => {
+    assert.throws(() => decodeFrame(frame), SyntaxError);
+  });
+}
+
+for (const text of ["", "plain", "é", "€uro", "数学", "🎓 class", "\u{10ffff}", "a\ud800b", "\udc00", "\ud800\ud800\udc00"]) {
+  test(`bytes are counted as UTF-8 has them: ${JSON.stringify(text)}`, () => {
+    assert.equal(utf8Length(text), Buffer.byteLength(text, "utf8"));
+  });
+}
