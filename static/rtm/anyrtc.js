@@ -1,4 +1,4 @@
-/** The same with anyRTC's names: `import ArRTM, { RtmStatusCode } from ".../ar-rtm-sdk.mjs"`. */
+/** The same with anyRTC's names: `import ArRTM, { RtmStatusCode } from "https://.../ar-rtm-sdk.mjs"`. */
 
 import { createAll, originOf } from "./api/module.js";
 

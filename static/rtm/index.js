@@ -1,4 +1,4 @@
-/** What pages import: `import AgoraRTM from ".../rtm-sdk.mjs"`. */
+/** What pages import: `import AgoraRTM from "https://.../rtm-sdk.mjs"`. */
 
 import { createAll, originOf } from "./api/module.js";
 
