@@ -16,7 +16,6 @@ from realtime.errors import (
     INVALID_PARAMS,
     NOT_AUTHORIZED,
     SIZE_OVERFLOW,
-    TOO_OFTEN,
     RpcError,
 )
 from realtime.ids import AppId, Name
@@ -78,9 +77,7 @@ class ClientLogs:
         except msgspec.DecodeError as error:
             raise RpcError(INVALID_PARAMS, str(error)[:300]) from None
         tenant = await self._admit(batch, origin)
-        wait_ms = self._runtime.part(Rest).buckets.spend(tenant, None, "client_logs")
-        if wait_ms:
-            raise RpcError(TOO_OFTEN, retry_after_ms=wait_ms)
+        self._runtime.part(Rest).buckets.spend(tenant, None, "client_logs")
         await self._runtime.bridge.write(
             store_client_log,
             project_id=tenant.id,
