@@ -309,6 +309,15 @@ test("a duplicate push is delivered once", async () => {
   assert.deepEqual(seen, ["1 once"]);
 });
 
+test("members: who came while the first list was asked for is told of once, by the notice behind it", async () => {
+  server.room("math").members.add("bo");
+  await join();
+  runtime.socket.deliver({ jsonrpc: "2.0", method: "room.joined", params: { room: "math", uid: "bo" } });
+  runtime.socket.deliver({ jsonrpc: "2.0", method: "room.joined", params: { room: "math", uid: "bo" } });
+  assert.deepEqual(seen, ["+bo"]);
+  assert.deepEqual(room.members.uids.sort(), ["bo", "me"]);
+});
+
 test("attributes: kept by the room's entries, each change told once", async () => {
   Object.assign(server.room("math"), {
     attributes: { topic: { value: "sin", updated_by: "ann", updated_at: 1 } },
