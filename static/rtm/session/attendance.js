@@ -76,9 +76,9 @@ export class Attendance {
 
   /** @param {number} count as the server says */
   counted(count) {
-    const isOther = this.members.recount(count);
+    const isOther = this.members.recount(this.#session.doubtMs > 0 ? Math.max(count, this.members.uids.length) : count);
     if (!this.#isFollowing) return;
-    this.#tellCount(count);
+    this.#tellCount(this.members.count);
     if (isOther) this.#tell.members();
   }
 
@@ -125,6 +125,12 @@ export class Attendance {
         const told = isIn ? left : joined;
         if (told.includes(uid)) told.splice(told.indexOf(uid), 1);
       }
+    }
+    const { doubtMs } = this.#session;
+    if (left.length > 0 && doubtMs > 0) {
+      // They may be on their way back, as we were: they have left if they are not here in the end.
+      for (const uid of left.splice(0)) this.members.join(uid);
+      this.#later(doubtMs, () => this.#ask(life));
     }
     const isFirst = !this.#hasList;
     this.#hasList = true;

@@ -102,6 +102,11 @@ export class Session extends Emitter {
     return this.#identity.session;
   }
 
+  /** Milliseconds for which others may still come back to a server that has forgotten all sessions. */
+  get doubtMs() {
+    return this.#link.doubtMs;
+  }
+
   /** Milliseconds of the last heartbeat's way there and back; NaN when none is known. */
   get rttMs() {
     return this.#link.rttMs;
