@@ -138,7 +138,7 @@ export class Session extends Emitter {
   async logout() {
     // What a listener has had by now is not to come again with the next login.
     if (this.isReady) this.inbox.acknowledge();
-    const connection = this.isReady ? this.#link.release() : null;
+    const connection = this.#link.isUp ? this.#link.release() : null;
     this.#identity.session = null;
     this.#stop("DISCONNECTED", "LOGOUT", new RtmError("aborted", "logged out meanwhile", false));
     if (!connection) return;
