@@ -56,7 +56,7 @@ test-cluster: $(PYTHON_READY) $(NODE_READY) ## Tests on a private PostgreSQL and
 test-js: $(NODE_READY) ## Tests of the browser code's logic, in Node
 	node --test $$(find tests/js -name '*.test.js')
 
-test-browser: $(PYTHON_READY) ## Tests in a real browser
+test-browser: $(PYTHON_READY) $(NODE_READY) ## Tests in a real browser
 	@$(PY) -m scripts.system chromium
 	$(PYTEST) --shape=embedded tests/e2e
 
