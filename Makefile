@@ -16,7 +16,7 @@ SAFE_ENV := DEBUG=false ROSTRUM_DATA=var/check HTTPS=true ALLOWED_HOSTS=rostrum.
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help run run-cluster test test-embedded test-cluster test-shapes test-js test-browser check format bench lock clean
+.PHONY: help run run-cluster test test-embedded test-cluster test-shapes test-js test-browser check format bench bench-sdk lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -74,6 +74,10 @@ check: $(PYTHON_READY) $(NODE_READY) ## Lint, types, layers, migrations, deploym
 bench: $(PYTHON_READY) ## Measure against Socket.IO and plain Channels, into benchmarks/results/
 	@$(PY) -m scripts.system postgresql redis
 	$(PY) benchmarks/run.py
+
+bench-sdk: $(PYTHON_READY) ## Measure the SDK in a browser: 10,000 messages a second
+	@$(PY) -m scripts.system chromium
+	$(PY) -m benchmarks.sdk.run
 
 # --- Housekeeping
 
