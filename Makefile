@@ -16,7 +16,7 @@ SAFE_ENV := DEBUG=false ROSTRUM_DATA=var/check HTTPS=true ALLOWED_HOSTS=rostrum.
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help run run-cluster test test-embedded test-cluster test-parts test-js test-browser check sdk format bench lock clean
+.PHONY: help run run-cluster test test-embedded test-cluster test-parts test-js test-browser check sdk format bench bench-sdk lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -57,7 +57,7 @@ test-cluster: $(PYTHON_READY) $(NODE_READY) ## Tests on a private PostgreSQL and
 test-js: $(NODE_READY) ## Tests of the browser code's logic, in Node
 	node --test $$(find tests/js -name '*.test.js')
 
-test-browser: $(PYTHON_READY) ## Tests in a real browser
+test-browser: $(PYTHON_READY) $(NODE_READY) ## Tests in a real browser
 	@$(PY) -m scripts.system chromium
 	$(PYTEST) --shape=embedded tests/e2e
 
@@ -79,6 +79,10 @@ sdk: $(NODE_READY) ## Make the browser SDK's bundles, static/rtm/dist/, of its m
 bench: $(PYTHON_READY) ## Measure against Socket.IO and plain Channels, into benchmarks/results/
 	@$(PY) -m scripts.system postgresql redis
 	$(PY) benchmarks/run.py
+
+bench-sdk: $(PYTHON_READY) ## Measure the SDK in a browser: 10,000 messages a second
+	@$(PY) -m scripts.system chromium
+	$(PY) -m benchmarks.sdk.run
 
 # --- Housekeeping
 

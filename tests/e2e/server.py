@@ -6,9 +6,12 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from django.conf import settings
+
+from tests.support.lossy_network import inside
 
 START_S = 30.0
 STOP_S = 20.0
@@ -17,27 +20,34 @@ STOP_S = 20.0
 class ServerProcess:
     """`manage.py serve` on a free port, which it keeps over restarts. A context manager."""
 
-    def __init__(self, data: Path, *, debug: bool = True, with_demo: bool = True) -> None:
+    def __init__(
+        self, data: Path, *, debug: bool = True, with_demo: bool = True, namespace: str = "", hosts: Sequence[str] = ()
+    ) -> None:
+        """`namespace`: the network namespace it serves in, on all its addresses, of which `hosts` are the names."""
         self._environment = os.environ | {
             "ROSTRUM_DATA": str(data),
             "DATABASE_URL": "",
             "REDIS_URL": "",
             "DEBUG": str(debug).lower(),
             "HTTPS": "false",
+            "HOST": "0.0.0.0" if namespace else "127.0.0.1",
+            "ALLOWED_HOSTS": ",".join(["127.0.0.1", "localhost", *hosts]),
         }
+        self.database = data / "rostrum.sqlite3"
+        self._namespace = namespace
         self._debug = debug
         self._with_demo = with_demo
         self._process: subprocess.Popen[str] | None = None
-        self._port = 0
+        self.port = 0
         self.url = ""
         """`http://127.0.0.1:port`"""
 
     def __enter__(self) -> "ServerProcess":
-        self._manage("migrate", "--verbosity=0")
+        self.manage("migrate", "--verbosity=0")
         if self._with_demo:
-            self._manage("demo")
+            self.manage("demo")
         if not self._debug:
-            self._manage("collectstatic", "--no-input", "--verbosity=0")
+            self.manage("collectstatic", "--no-input", "--verbosity=0")
         self.start()
         return self
 
@@ -46,8 +56,9 @@ class ServerProcess:
 
     def start(self) -> None:
         """Returns when it serves."""
+        command = self._command("serve", f"--port={self.port}")
         process = subprocess.Popen(
-            self._command("serve", f"--port={self._port}"),
+            inside(self._namespace, *command) if self._namespace else command,
             env=self._environment,
             cwd=settings.BASE_DIR,
             stdout=subprocess.PIPE,
@@ -64,7 +75,7 @@ class ServerProcess:
                 break
             if "http://" in line:
                 self.url = line[line.index("http://") :].split()[0].rstrip("/")
-                self._port = int(self.url.rsplit(":", 1)[1])
+                self.port = int(self.url.rsplit(":", 1)[1])
                 return
         raise RuntimeError("the server did not start")
 
@@ -81,11 +92,14 @@ class ServerProcess:
     def _command(self, *arguments: str) -> list[str]:
         return [sys.executable, "manage.py", *arguments]
 
-    def _manage(self, *arguments: str) -> None:
-        subprocess.run(
+    def manage(self, *arguments: str) -> str:
+        """What a management command prints, on this server's data."""
+        done = subprocess.run(
             self._command(*arguments),
             env=self._environment,
             cwd=settings.BASE_DIR,
             check=True,
             capture_output=True,
+            text=True,
         )
+        return done.stdout

@@ -25,6 +25,8 @@ export class Attendance {
   /** Whether the room's messages are told up to now, so that notices have their turn. */
   #isFollowing = false;
   #toldCount = -1;
+  /** Who was here by the first list: whoever came between one's own arrival and that list is still to be told of. */
+  #untold = new Set();
   /** @type {Map<string, boolean> | null} who came (true) or left while the list is asked for: newer than it */
   #noticed = null;
   /** @type {unknown} */
@@ -58,6 +60,7 @@ export class Attendance {
   /** The connection is gone, or the messages are not told yet. */
   pause() {
     this.#isFollowing = false;
+    this.#untold.clear();
     this.#noticed = null;
     this.#life += 1;
     this.#session.runtime.clearTimeout(this.#timer);
@@ -73,9 +76,9 @@ export class Attendance {
 
   /** @param {number} count as the server says */
   counted(count) {
-    const isOther = this.members.recount(count);
+    const isOther = this.members.recount(this.#session.doubtMs > 0 ? Math.max(count, this.members.uids.length) : count);
     if (!this.#isFollowing) return;
-    this.#tellCount(count);
+    this.#tellCount(this.members.count);
     if (isOther) this.#tell.members();
   }
 
@@ -87,10 +90,10 @@ export class Attendance {
     // Before that, the list that will be asked for has it.
     if (!this.#isFollowing) return;
     this.#noticed?.set(uid, isIn);
+    const isUntold = this.#untold.delete(uid);
     const isNew = isIn ? this.members.join(uid) : this.members.leave(uid);
-    if (!isNew) return;
-    this.#tellOf(uid, isIn);
-    this.#tell.members();
+    if (isNew || (isIn && isUntold)) this.#tellOf(uid, isIn);
+    if (isNew) this.#tell.members();
   }
 
   /** @param {number} life */
@@ -123,9 +126,17 @@ export class Attendance {
         if (told.includes(uid)) told.splice(told.indexOf(uid), 1);
       }
     }
+    const { doubtMs } = this.#session;
+    if (left.length > 0 && doubtMs > 0) {
+      // They may be on their way back, as we were: they have left if they are not here in the end.
+      for (const uid of left.splice(0)) this.members.join(uid);
+      this.#later(doubtMs, () => this.#ask(life));
+    }
     const isFirst = !this.#hasList;
     this.#hasList = true;
-    if (!isFirst) {
+    if (isFirst) {
+      this.#untold = new Set(list.members.filter((uid) => !noticed.has(uid)));
+    } else {
       for (const uid of joined) if (life === this.#life) this.#tellOf(uid, true);
       for (const uid of left) if (life === this.#life) this.#tellOf(uid, false);
     }

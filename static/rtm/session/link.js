@@ -29,6 +29,8 @@ export const LOGIN_TIMEOUT_MS = 12_000;
 const STABLE_MS = 5000;
 /** An attempt that young is left alone when the page or the network comes back. */
 const YOUNG_MS = 2000;
+/** The server removes nobody sooner after their last sign of life (docs/contract.md 6). */
+const REMOVED_AFTER_MS = 30_000;
 
 export class Link {
   #options;
@@ -39,6 +41,8 @@ export class Link {
   #upSince = 0;
   #triedAt = 0;
   #heardAt = 0;
+  /** Until then other users may come back to a server that has forgotten their sessions. */
+  #doubtUntil = 0;
   /** @type {unknown} runs while the next attempt is waited for */
   #retryTimer = null;
 
@@ -56,6 +60,11 @@ export class Link {
   /** When anything was last heard of the server, by the monotonic clock. */
   get heardAt() {
     return this.#isUp ? (this.#connection?.heardAt ?? this.#heardAt) : this.#heardAt;
+  }
+
+  /** For so long who is missing may be on the way back; not positive where the server knows. */
+  get doubtMs() {
+    return this.#doubtUntil - this.#options.runtime.monotonicNow();
   }
 
   get rttMs() {
@@ -146,8 +155,11 @@ export class Link {
       if (connection !== this.#connection) return;
       if (!error) {
         connection.start({ heartbeatMs: result.heartbeat_ms, ackBytes: result.ack_bytes });
-        this.#isUp = true;
         this.#upSince = this.#options.runtime.monotonicNow();
+        // Nobody is removed so soon: the server was started anew, and the others come back one by one as we do.
+        const isForgotten = !result.resumed && this.#heardAt > 0 && this.#upSince - this.#heardAt < REMOVED_AFTER_MS;
+        if (isForgotten) this.#doubtUntil = this.#upSince + REMOVED_AFTER_MS;
+        this.#isUp = true;
         this.#options.up(result);
       } else {
         this.release()?.close();

@@ -14,6 +14,8 @@ export class Presence extends Emitter {
   #session;
   /** @type {Map<string, OnlineState | null>} of the users subscribed to; null until the first answer */
   #known = new Map();
+  /** @type {unknown} runs while somebody may come back to a server that has forgotten them */
+  #timer = null;
 
   /** @param {import("./session.js").Session} session */
   constructor(session) {
@@ -57,15 +59,27 @@ export class Presence extends Emitter {
 
   /** There is another connection. */
   connected() {
+    const { runtime } = this.#session;
+    runtime.clearTimeout(this.#timer);
     const uids = [...this.#known.keys()];
     if (uids.length === 0) return;
     this.#session.restore("presence.subscribe", { uids }, (error, result) => {
-      if (!error) this.pushed(result.states);
+      if (error) return;
+      const { states } = result;
+      const { doubtMs } = this.#session;
+      const missing = uids.filter((uid) => states[uid] === "OFFLINE" && this.#known.get(uid) !== "OFFLINE");
+      if (missing.length > 0 && doubtMs > 0) {
+        // They may be on their way back, as we were: they are gone if they are not here in the end.
+        for (const uid of missing) states[uid] = "UNREACHABLE";
+        this.#timer = runtime.setTimeout(() => this.connected(), doubtMs);
+      }
+      this.pushed(states);
     });
   }
 
   /** The session is over. */
   reset() {
+    this.#session.runtime.clearTimeout(this.#timer);
     this.#known.clear();
   }
 

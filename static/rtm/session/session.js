@@ -102,6 +102,11 @@ export class Session extends Emitter {
     return this.#identity.session;
   }
 
+  /** Milliseconds for which others may still come back to a server that has forgotten all sessions. */
+  get doubtMs() {
+    return this.#link.doubtMs;
+  }
+
   /** Milliseconds of the last heartbeat's way there and back; NaN when none is known. */
   get rttMs() {
     return this.#link.rttMs;
@@ -133,7 +138,7 @@ export class Session extends Emitter {
   async logout() {
     // What a listener has had by now is not to come again with the next login.
     if (this.isReady) this.inbox.acknowledge();
-    const connection = this.isReady ? this.#link.release() : null;
+    const connection = this.#link.isUp ? this.#link.release() : null;
     this.#identity.session = null;
     this.#stop("DISCONNECTED", "LOGOUT", new RtmError("aborted", "logged out meanwhile", false));
     if (!connection) return;

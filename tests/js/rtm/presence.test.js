@@ -123,3 +123,18 @@ test("a logout ends the subscriptions", async () => {
   assert.deepEqual(await after(runtime, ann.presence.list()), []);
   assert.equal(server.paramsOf("presence.subscribe").length, 1);
 });
+
+test("a server that has forgotten everybody takes nobody for gone who may come back in time", async () => {
+  server.come("cal");
+  await subscribe("bob", "cal", "dan");
+  server.restart();
+  await runtime.advance(5000);
+  assert.deepEqual(told, [
+    { bob: "ONLINE", cal: "ONLINE", dan: "OFFLINE" },
+    { bob: "UNREACHABLE", cal: "UNREACHABLE" },
+  ]);
+  server.come("bob");
+  await push("bob", "ONLINE");
+  await runtime.advance(30_000);
+  assert.deepEqual(told.slice(2), [{ bob: "ONLINE" }, { cal: "OFFLINE" }]);
+});

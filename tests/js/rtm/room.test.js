@@ -309,6 +309,46 @@ test("a duplicate push is delivered once", async () => {
   assert.deepEqual(seen, ["1 once"]);
 });
 
+test("members: who came while the first list was asked for is told of once, by the notice behind it", async () => {
+  server.room("math").members.add("bo");
+  await join();
+  runtime.socket.deliver({ jsonrpc: "2.0", method: "room.joined", params: { room: "math", uid: "bo" } });
+  runtime.socket.deliver({ jsonrpc: "2.0", method: "room.joined", params: { room: "math", uid: "bo" } });
+  assert.deepEqual(seen, ["+bo"]);
+  assert.deepEqual(room.members.uids.sort(), ["bo", "me"]);
+});
+
+test("members: a server that has forgotten everybody makes nobody leave who comes back in time", async () => {
+  server.enter("math", "ann");
+  server.enter("math", "bo");
+  await join();
+  server.restart();
+  server.room("math").members.clear();
+  await runtime.advance(5000);
+  assert.deepEqual(room.members.uids.sort(), ["ann", "bo", "me"]);
+  server.enter("math", "ann");
+  server.push("me", "room.counted", { room: "math", count: 2 });
+  await runtime.advance(50);
+  assert.equal(room.members.count, 3);
+  assert.deepEqual(seen, []);
+  await runtime.advance(30_000);
+  assert.deepEqual(seen, ["-bo"]);
+  assert.equal(room.members.count, 2);
+});
+
+test("members: after a longer time away whoever is not listed has left", async () => {
+  server.enter("math", "ann");
+  await join();
+  server.isDown = true;
+  server.cutAll();
+  server.restart();
+  server.room("math").members.clear();
+  await runtime.advance(32_000);
+  server.isDown = false;
+  await runtime.advance(20_000);
+  assert.deepEqual(seen, ["-ann"]);
+});
+
 test("attributes: kept by the room's entries, each change told once", async () => {
   Object.assign(server.room("math"), {
     attributes: { topic: { value: "sin", updated_by: "ann", updated_at: 1 } },

@@ -391,6 +391,15 @@ test("logout: is told to the server, then nothing runs any more", async () => {
   assert.equal(runtime.pendingTimers, 0);
 });
 
+test("logout: is told to the server also right after the login", async () => {
+  session.on("state", (state) => {
+    if (state === "CONNECTED") void session.logout();
+  });
+  await login();
+  await runtime.advance(50);
+  assert.equal(server.paramsOf("session.logout").length, 1);
+});
+
 test("logout: while the network is dead it takes 3 s and does not fail", async () => {
   await login();
   server.isSilent = true;
