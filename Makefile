@@ -40,7 +40,7 @@ test: check test-js test-parts ## Run every check and test
 
 # Side by side: for much of their time they wait, for leases to end and processes to come back.
 test-parts: $(PYTHON_READY) $(NODE_READY) ## test-embedded, test-cluster and test-browser at once
-	@$(PY) -m scripts.system redis postgresql chromium
+	@$(PY) -m scripts.system redis postgresql chromium ip
 	@$(PY) -m scripts.side_by_side \
 		"embedded=$(PYTEST) --shape=embedded --ignore=tests/e2e" \
 		"chaos=$(PYTEST) --shape=cluster tests/chaos tests/realtime" \
@@ -58,7 +58,7 @@ test-js: $(NODE_READY) ## Tests of the browser code's logic, in Node
 	node --test $$(find tests/js -name '*.test.js')
 
 test-browser: $(PYTHON_READY) $(NODE_READY) ## Tests in a real browser
-	@$(PY) -m scripts.system chromium
+	@$(PY) -m scripts.system chromium ip
 	$(PYTEST) --shape=embedded tests/e2e
 
 check: $(PYTHON_READY) $(NODE_READY) ## Lint, types, layers, migrations, deployment settings, generated documents
@@ -81,7 +81,7 @@ bench: $(PYTHON_READY) ## Measure against Socket.IO and plain Channels, into ben
 	$(PY) benchmarks/run.py
 
 bench-sdk: $(PYTHON_READY) ## Measure the SDK in a browser: 10,000 messages a second
-	@$(PY) -m scripts.system chromium
+	@$(PY) -m scripts.system chromium ip
 	$(PY) -m benchmarks.sdk.run
 
 # --- Housekeeping

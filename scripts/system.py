@@ -47,6 +47,12 @@ def chromium() -> Path | None:
     return None
 
 
+def ip() -> Path | None:
+    """What makes network namespaces, for the tests on bad networks."""
+    found = shutil.which("ip")
+    return Path(found) if found else None
+
+
 def venv() -> Path | None:
     """What `python -m venv` needs, which Debian keeps in a package of its own."""
     found = find_spec("ensurepip")
@@ -55,17 +61,20 @@ def venv() -> Path | None:
 
 @dataclass(frozen=True)
 class Need:
-    """A program: how it is found, the Debian package that brings it, and the services that package starts."""
+    """A program: how it is found, the Debian package that brings it, and the services that package starts. Nobody but
+    root misses what is `for_root`."""
 
     find: Callable[[], Path | None]
     package: str
     services: tuple[str, ...] = ()
+    for_root: bool = False
 
 
 NEEDS = {
     "redis": Need(redis_server, "redis-server", ("redis-server",)),
     "postgresql": Need(postgresql_bin, "postgresql", ("postgresql",)),
     "chromium": Need(chromium, "chromium"),
+    "ip": Need(ip, "iproute2", for_root=True),
     "venv": Need(venv, "python3-venv"),
 }
 
@@ -103,11 +112,13 @@ def apt_install(packages: list[str], services: list[str]) -> None:
 
 def ensure(names: list[str]) -> None:
     """Has the named programs installed, or ends the process with one line that says what is missing."""
-    missing = [NEEDS[name] for name in names if NEEDS[name].find() is None]
+    is_root = os.geteuid() == 0
+    needs = [NEEDS[name] for name in names if is_root or not NEEDS[name].for_root]
+    missing = [need for need in needs if need.find() is None]
     if not missing:
         return
     packages = [need.package for need in missing]
-    if os.geteuid() != 0 or shutil.which("apt-get") is None:
+    if not is_root or shutil.which("apt-get") is None:
         sys.exit(f"Missing: {', '.join(packages)} (as root: apt-get install {' '.join(packages)})")
     apt_install(packages, [service for need in missing for service in need.services])
     if still := [need.package for need in missing if need.find() is None]:
