@@ -41,7 +41,7 @@ def content_security_policy(request: HttpRequest) -> str:
             "script-src 'self'",
             "style-src 'self'",
             "img-src 'self'",
-            "worker-src 'self'",
+            "worker-src blob:",  # the SDK's timers, made of its own text
             f"connect-src 'self' {socket}",
             "base-uri 'none'",
             "form-action 'self'",

@@ -1,7 +1,6 @@
 /** One stay in a room: the session, what stands in the chat, and the views that show it. */
 
-import { Room } from "../rtm/session/room.js";
-import { Session } from "../rtm/session/session.js";
+import { RostrumRTM } from "../rtm/index.js";
 import { Comings } from "./comings.js";
 import { Composer } from "./composer.js";
 import { ConnectionView } from "./connection_view.js";
@@ -17,7 +16,6 @@ import { Unsent } from "./unsent.js";
 /**
  * @typedef {object} Means
  * @property {import("./texts.js").Texts} texts
- * @property {import("../rtm/connection/runtime.js").Runtime} runtime
  * @property {import("./keep.js").Keep} keep of the browser
  */
 
@@ -53,6 +51,7 @@ export class Chat {
   /** @type {ChatMessage | null} the first message the reader has not seen */
   #firstUnread = null;
   #unread = 0;
+  #isOnline = false;
   #isLoading = false;
   #hasLoaded = false;
   #isDrawing = false;
@@ -65,20 +64,23 @@ export class Chat {
    * @param {() => void} restart comes again, after the server has ended this stay
    */
   constructor(stay, means, restart) {
-    const { texts, runtime, keep } = means;
+    const { texts, keep } = means;
     this.#stay = stay;
     this.#texts = texts;
     this.#restart = restart;
-    this.#session = new Session({ url: stay.url, app: stay.app, uid: stay.uid, session: stay.session, runtime });
-    this.#room = new Room(this.#session, stay.roomId);
+    const { url, app, uid, session } = stay;
+    this.#session = new RostrumRTM.Session({ url, app, uid, session });
+    this.#room = new RostrumRTM.Room(this.#session, stay.roomId);
     this.#unsent = new Unsent({
       keep,
-      uid: stay.uid,
+      uid,
       timeline: this.#timeline,
       room: this.#room,
       changed: (isSent) => this.#settled(isSent),
     });
-    this.#comings = new Comings(runtime, (what, uid) => this.#act(() => this.#timeline.notice(what, uid, Date.now())));
+    this.#comings = new Comings(this.#session.runtime, (what, who) => {
+      this.#act(() => this.#timeline.notice(what, who, Date.now()));
+    });
     const { signal } = this.#stops;
     this.#log = new LogView(
       {
@@ -144,7 +146,10 @@ export class Chat {
 
   /** @param {AbortSignal} signal */
   #listen(signal) {
-    this.#session.on("state", (state, reason) => this.#stateChanged(state, reason));
+    this.#session.on("link", (isUp) => this.#linkChanged(isUp));
+    this.#session.on("state", (state, reason) => {
+      if (state === "ABORTED") this.#aborted(reason);
+    });
     this.#room.on("message", (entry) => this.#received(this.#timeline.add(entry, entry.sender === this.#stay.uid)));
     this.#room.on("joined", (uid) => this.#comings.joined(uid));
     this.#room.on("left", (uid) => this.#comings.left(uid));
@@ -159,20 +164,22 @@ export class Chat {
     });
   }
 
-  /**
-   * @param {import("../rtm/session/session.js").State} state
-   * @param {import("../rtm/session/session.js").Reason} reason
-   */
-  #stateChanged(state, reason) {
+  /** @param {boolean} isUp the reader is told at once, sooner than the state is another */
+  #linkChanged(isUp) {
     if (this.#stops.signal.aborted) return;
-    if (state === "CONNECTED") this.#arrived();
-    else if (state === "RECONNECTING") {
+    this.#isOnline = isUp;
+    if (isUp) this.#arrived();
+    else {
       this.#connection.show("reconnecting");
       this.#connection.showReconnecting(() => this.#session.wake());
-    } else if (state === "ABORTED") {
-      if (reason === "REMOTE_LOGIN") this.#ended("elsewhere", "use_here");
-      else this.#ended("removed", "join_again");
     }
+    this.#draw();
+  }
+
+  /** @param {import("../rtm/index.js").Reason} reason */
+  #aborted(reason) {
+    if (reason === "REMOTE_LOGIN") this.#ended("elsewhere", "use_here");
+    else this.#ended("removed", "join_again");
     this.#draw();
   }
 
@@ -262,9 +269,7 @@ export class Chat {
   }
 
   #showSpeed() {
-    if (this.#session.state === "CONNECTED") {
-      this.#connection.show(this.#session.rttMs > SLOW_MS ? "slow" : "good");
-    }
+    if (this.#isOnline) this.#connection.show(this.#session.rttMs > SLOW_MS ? "slow" : "good");
   }
 
   /** @param {() => void} change */
@@ -285,8 +290,7 @@ export class Chat {
   #drawNow() {
     this.#isDrawing = false;
     if (this.#stops.signal.aborted) return;
-    const isOnline = this.#session.state === "CONNECTED";
-    const rows = layOut(this.#timeline.items, { firstUnread: this.#firstUnread, isOnline });
+    const rows = layOut(this.#timeline.items, { firstUnread: this.#firstUnread, isOnline: this.#isOnline });
     this.#log.show(rows, {
       now: Date.now(),
       hasEarlier: this.#hasLoaded && this.#timeline.hasEarlier,

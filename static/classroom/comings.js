@@ -18,7 +18,7 @@ export class Comings {
   #awaited = new Map();
 
   /**
-   * @param {import("../rtm/connection/runtime.js").Runtime} runtime
+   * @param {import("../rtm/index.js").Runtime} runtime
    * @param {(what: What, uid: string) => void} tell
    */
   constructor(runtime, tell) {

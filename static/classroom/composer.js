@@ -1,9 +1,7 @@
 /** The field to write in: grows with the text, Enter sends, the draft is kept until it is sent. */
 
-import { utf8Length } from "../rtm/connection/protocol.js";
-
 /** Bytes of a message (docs/contract.md 4). */
-export const MESSAGE_LIMIT = 32 * 1024;
+const MESSAGE_LIMIT = 32 * 1024;
 const HEIGHT_LIMIT_PX = 144;
 
 export class Composer {
@@ -52,7 +50,7 @@ export class Composer {
   #submit() {
     const { field, error } = this.#nodes;
     const text = field.value.trim();
-    const isTooLong = utf8Length(text) > MESSAGE_LIMIT;
+    const isTooLong = new TextEncoder().encode(text).length > MESSAGE_LIMIT;
     error.hidden = !isTooLong;
     field.setAttribute("aria-invalid", String(isTooLong));
     if (text === "" || isTooLong) return;

@@ -1,7 +1,5 @@
 /** The plain page: a form for name and room, then the chat. Starts itself. */
 
-import { defaultRuntime } from "../rtm/connection/runtime.js";
-import { workerTimers } from "../rtm/connection/timers.js";
 import { Chat } from "./chat.js";
 import { byId } from "./dom.js";
 import { JoinForm } from "./join_form.js";
@@ -19,23 +17,14 @@ const config = JSON.parse(byId("config").textContent ?? "");
 const texts = new Texts(config.texts, document.documentElement.lang);
 const browser = new Keep(() => localStorage);
 const tab = new Keep(() => sessionStorage);
-const runtime = steadyRuntime();
 
 /** @type {Chat | null} */
 let chat = null;
 
-/** Timers that keep time in a tab out of sight, where the browser has workers. */
-function steadyRuntime() {
-  const own = defaultRuntime();
-  if (typeof Worker === "undefined") return own;
-  const url = new URL("../rtm/connection/timer_worker.js", import.meta.url);
-  return { ...own, ...workerTimers(new Worker(url, { type: "module" }), own) };
-}
-
 function tag() {
   const known = browser.get("tag");
   if (typeof known === "string") return known;
-  const made = makeTag(runtime.randomBytes);
+  const made = makeTag((length) => crypto.getRandomValues(new Uint8Array(length)));
   browser.set("tag", made);
   return made;
 }
@@ -61,7 +50,7 @@ async function enter(person, session) {
   byId("room-name").textContent = person.room;
   byId("own-name").textContent = texts.say("you_are", { name: person.name });
   const stay = { url: url.href, app: config.app, uid, roomId, roomName: person.room, session };
-  const current = new Chat(stay, { texts, runtime, keep: browser }, () => {
+  const current = new Chat(stay, { texts, keep: browser }, () => {
     void current.leave();
     void enter(person, null);
   });

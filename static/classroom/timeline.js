@@ -3,7 +3,7 @@
  * and at the end what this person has written and the room does not have yet. No page, no network.
  */
 
-/** @typedef {import("../rtm/connection/protocol.js").Entry} Entry */
+/** @typedef {import("../rtm/index.js").Entry} Entry */
 
 /**
  * @typedef {object} ChatMessage

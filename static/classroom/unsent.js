@@ -2,7 +2,7 @@
 
 /** @typedef {import("./timeline.js").Timeline} Timeline */
 /** @typedef {import("./timeline.js").ChatMessage} ChatMessage */
-/** @typedef {import("../rtm/session/room.js").Room} Room */
+/** @typedef {import("../rtm/index.js").Room} Room */
 
 export class Unsent {
   #keep;

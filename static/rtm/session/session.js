@@ -6,6 +6,7 @@
 import { Emitter } from "../connection/emitter.js";
 import { NotConnectedError, RtmError, TimeoutError } from "../connection/errors.js";
 import { createIdMaker } from "../connection/ids.js";
+import { defaultRuntime } from "../connection/runtime.js";
 import { Calls } from "./calls.js";
 import { Deferred } from "./deferred.js";
 import { Identity } from "./identity.js";
@@ -64,7 +65,7 @@ export class Session extends Emitter {
   /** @param {import("./terms.js").SessionOptions} options */
   constructor(options) {
     super();
-    const { runtime, url } = options;
+    const { runtime = defaultRuntime(), url } = options;
     this.uid = options.uid;
     this.runtime = runtime;
     this.#identity = new Identity(options);

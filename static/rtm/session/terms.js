@@ -14,7 +14,7 @@
  * @property {string | null} [token] null where the project wants none
  * @property {string | null} [session] of an earlier page of the same user, to go on unnoticed
  * @property {string[]} [capabilities]
- * @property {import("../connection/runtime.js").Runtime} runtime
+ * @property {import("../connection/runtime.js").Runtime} [runtime] absent: that of a page, a worker, or Node
  */
 
 /**
