@@ -92,6 +92,10 @@ def new_person(browser: Browser, origin: str, name: str, **options: Any) -> Pers
     )
     page.on(
         "request",
-        lambda request: None if request.url.startswith(origin) else person.troubles.append(f"fetched {request.url}"),
+        lambda request: (
+            None
+            if request.url.removeprefix("blob:").startswith(origin)
+            else person.troubles.append(f"fetched {request.url}")
+        ),
     )
     return person
