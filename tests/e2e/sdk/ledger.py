@@ -188,11 +188,12 @@ def _peers(records: Sequence[Record], log: Log) -> Iterator[str]:
 
 
 def _order_of_sending(records: Sequence[Record], log: Log) -> Iterator[str]:
-    """What one client sent to one stream, and was acknowledged, stands there in the order of sending."""
+    """What one client sent to one stream, and was acknowledged, stands there in the order of sending. What a peer was
+    not to get has no place in it: of an answer that got lost, the next attempt may leave a withdrawn entry."""
     for record in records:
         acknowledged: dict[str, list[str]] = defaultdict(list)
         for sent in record.sent:
-            if sent.outcome == OK:
+            if sent.outcome == OK and (sent.received is not False or sent.is_kept):
                 acknowledged[sent.stream].append(sent.text)
         for stream, texts in acknowledged.items():
             names = set(texts)

@@ -55,6 +55,11 @@ def test_the_truth_is_accepted() -> None:
     assert discrepancies([ANN, BOB], stored()) == []
 
 
+def test_what_a_peer_was_not_to_get_has_no_place() -> None:
+    withdrawn = [*STORED[BOBS], Stored("ann", "p2")]
+    assert discrepancies([ANN, BOB], stored(bob=withdrawn)) == []
+
+
 def test_what_was_refused_may_have_happened_once() -> None:
     late = replace(BOB, got=[*BOB.got, Got(ROOM, "ann", "a2")])
     assert discrepancies([ANN, late], stored(r=[*STORED[ROOM], Stored("ann", "a2")])) == []
