@@ -31,6 +31,16 @@ OTHER_SPENDERS: Final = {
     "rest_calls": "REST: everything else, by project",
 }
 """Rate buckets that no method's declaration names."""
+SPENT_BY_REST: Final = {
+    "message": "messages by REST",
+    "members": "members by REST",
+    "member_counts": "member counts by REST",
+    "set_room_attributes": "their changes by REST",
+    "get_room_attributes": "reading them by REST",
+    "history": "history by REST",
+    "session": "everything else by REST",
+}
+"""What a user with a token does there."""
 
 
 def build_documents() -> dict[str, str]:
@@ -144,7 +154,8 @@ def _shared(document: Schema) -> dict[str, Schema]:
 def _rates() -> Iterator[tuple[str, ...]]:
     for name, rate in RATES.items():
         spenders = sorted(f"`{method.name}`" for method in METHODS.values() if method.rate == name)
-        yield f"`{name}`", _rate_text(rate), ", ".join(spenders) if spenders else OTHER_SPENDERS[name]
+        spenders += [text for text in (OTHER_SPENDERS.get(name), SPENT_BY_REST.get(name)) if text is not None]
+        yield f"`{name}`", _rate_text(rate), ", ".join(spenders)
 
 
 def _sizes() -> Iterator[tuple[str, ...]]:
