@@ -105,6 +105,7 @@ async def _past(caller: Caller, asked: Filter) -> Past:
         raise RpcError(INVALID_PARAMS, "filter: source or destination.")
     return Past(
         project_id=caller.tenant.id,
+        reader=caller.uid,
         streams=await _streams(caller, asked.source, asked.destination),
         sender=asked.source,
         events=(ROOM_SENT, PEER_SENT),
