@@ -12,6 +12,7 @@ from typing import Any, Final, get_args, get_type_hints
 from django.template.loader import render_to_string
 
 from projects.limits import CEILINGS, RATES, Rate, Sizes
+from projects.models import Project
 from realtime import connection, consumer, methods, pressure, protocol, silence, streams, tokens
 from realtime.close_codes import CLOSE_CODES
 from realtime.conversations import Conversation, conversations, shown_event
@@ -166,6 +167,12 @@ def _sizes() -> Iterator[tuple[str, ...]]:
         yield f"`{field.name}`", _size_text(field.name, field.default), meaning
 
 
+def _quotas() -> Iterator[tuple[str, ...]]:
+    for field in Project._meta.fields:
+        if field.name.endswith("_quota"):
+            yield f"`{field.name}`", f"{field.default:,}", str(field.help_text)
+
+
 def _limits() -> dict[str, str]:
     return {
         "rates": table(("rate", "calls", "spent by"), _rates()),
@@ -176,6 +183,7 @@ def _limits() -> dict[str, str]:
                 for name, default, meaning in _sizes()
             ),
         ),
+        "quotas": table(("quota", "at first", "of what"), _quotas()),
     }
 
 

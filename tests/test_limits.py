@@ -17,6 +17,7 @@ from asgiref.sync import sync_to_async
 from django.conf import settings
 
 from projects.limits import CEILINGS, RATES, Sizes
+from projects.models import Project
 from realtime.documents import OTHER_SPENDERS
 from realtime.registry import METHODS
 from tests.rooms.test_project_limits import REFUSED
@@ -179,3 +180,7 @@ def test_the_document_has_every_row_with_its_numbers() -> None:
         default, ceiling = getattr(Sizes(), field.name), getattr(CEILINGS, field.name)
         unit = " bytes" if field.name.endswith("_bytes") else ""
         assert f"| `{field.name}` | {default:,}{unit} | {ceiling:,}{unit} |" in page
+    quotas = [field for field in Project._meta.fields if field.name.endswith("_quota")]
+    assert len(quotas) == 2
+    for quota in quotas:
+        assert f"| `{quota.name}` | {quota.default:,} | " in page

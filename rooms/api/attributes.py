@@ -120,6 +120,7 @@ async def _change(
         revision=revision,
         sizes=caller.tenant.limits.sizes,
         now=from_ms(now_ms),
+        of_server=caller.uid is None,
     )
     return Changed(seq=changed.seq, revision=changed.revision)
 

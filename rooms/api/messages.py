@@ -50,6 +50,7 @@ async def _send(request: HttpRequest, uid: str, room: str, message: dict[str, An
         expires_s=messaging.expiry(),
         flags=EntryFlag.HISTORICAL if historical else 0,
         done=done,
+        of_server=ready.caller.uid is None,
     )
     messaging.append(append)
     await committed
