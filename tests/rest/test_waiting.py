@@ -37,6 +37,31 @@ async def test_a_peer_who_does_not_acknowledge(make_api: Callable[..., Api], off
         assert len((await post.bob_again())["inbox"]["entries"]) == offline
 
 
+@pytest.mark.parametrize("offline", [False, True])
+async def test_a_key_that_is_tried_again_after_408_tells_what_is_known_then(
+    make_api: Callable[..., Api], offline: bool
+) -> None:
+    """ "Not confirmed" also while the peer is there, if the message has been given up; else whether it arrived."""
+    api = await sync_to_async(make_api)()
+    message = {**PEER, "enable_offline_messaging": offline}
+    async with clocked_runtimes(2) as lifetime:
+        post = Post(lifetime, api.app, 1)
+        bob = await post.bob(reads_inbox=False)
+        first = asyncio.create_task(api.vendor("POST", PATH, message, idempotency_key="k"))
+        pushed = await bob.expect("peer.sent")
+        await post.pass_time(10, bob)
+        assert (await first).status == 408
+        if offline:
+            await bob.notify("inbox.ack", seq=pushed["seq"])
+        again = await api.vendor("POST", PATH, message, idempotency_key="k")
+        assert (again.status, again.json["code"]) == (200, "message_delivered" if offline else "peer_offline")
+        ours = {"message": {"type": "TEXT", "text": "hello"}, "offline": offline, "wait": True}
+        again = await api.v1("POST", "users/ann/peers/bob/messages", ours, idempotency_key="k")
+        assert (again.status, again.json["received"]) == (200, offline)
+        await bob.expect_nothing("peer.sent")
+        assert (await post.bob_again())["inbox"]["entries"] == []
+
+
 async def test_a_peer_who_drops_is_given_up_sooner(make_api: Callable[..., Api]) -> None:
     api = await sync_to_async(make_api)()
     async with clocked_runtimes(2) as lifetime:
