@@ -7,11 +7,10 @@ from ninja import Router
 from pydantic import BaseModel, Field
 
 from activity.services.vendor import MAX_TAKEN, take_channel_events, take_user_events
-from realtime.rest.callers import Caller, caller_of
+from realtime.rest.callers import Caller, caller_of, costs
 from realtime.rest.errors import VENDOR_FAILURES, VendorFailure
 from realtime.rest.ids import fresh_id
 from realtime.rest.shapes import AppId
-from realtime.rest.throttle import ProjectRate
 
 vendor = Router(tags=["events"])
 
@@ -55,7 +54,7 @@ def _server(request: HttpRequest) -> Caller:
 @vendor.get(
     "/{app_id}/rtm/vendor/user_events",
     response={200: UserEvents, VENDOR_FAILURES: VendorFailure},
-    throttle=[ProjectRate("rest_events")],
+    auth=costs(server="rest_events"),
 )
 async def user_events(request: HttpRequest, app_id: AppId) -> UserEvents:
     """Logins and logouts since the last call, at most 1000. The newest 2000 are kept."""
@@ -70,7 +69,7 @@ async def user_events(request: HttpRequest, app_id: AppId) -> UserEvents:
 @vendor.get(
     "/{app_id}/rtm/vendor/channel_events",
     response={200: ChannelEvents, VENDOR_FAILURES: VendorFailure},
-    throttle=[ProjectRate("rest_events")],
+    auth=costs(server="rest_events"),
 )
 async def channel_events(request: HttpRequest, app_id: AppId) -> ChannelEvents:
     """Joins and leaves of channels since the last call, at most 1000. The newest 2000 are kept."""

@@ -17,7 +17,7 @@ from messaging.journal.committer import Committer
 from messaging.models import EntryFlag
 from messaging.services import Committed, ensure_stream
 from realtime.bridge import Pool
-from realtime.errors import UNAVAILABLE, RpcError
+from realtime.errors import LIMIT_EXCEEDED, UNAVAILABLE, RpcError
 from realtime.layer import node_group
 from realtime.runtime import Runtime
 from realtime.session import Session
@@ -84,7 +84,7 @@ class Messaging:
         self._runtime.hints["acked"] = self._receive_acked
 
     async def drain(self) -> None:
-        if self._births:
+        while self._births:
             await asyncio.wait(self._births)
         await self.journal.idle()
 
@@ -109,14 +109,15 @@ class Messaging:
             append.stream_id = row.id
         else:
             self._unborn[append.key] = [append]
-            birth = self._hub.spawn(self._give_birth(append.key, append.sender))
+            birth = self._hub.spawn(self._give_birth(append.key, append.creator))
             self._births.add(birth)
             birth.add_done_callback(self._births.discard)
             return
         self.journal.submit(append)
 
-    async def _give_birth(self, key: StreamKey, creator: str) -> None:
-        """Makes the stream's row, then hands over what came meanwhile, in order."""
+    async def _give_birth(self, key: StreamKey, creator: str | None) -> None:
+        """Makes the stream's row, then hands over what came meanwhile, in order. A quota that the creator has used up
+        is nobody else's: others try anew."""
         now = datetime.fromtimestamp(self._runtime.clock_ms() / 1000, UTC)
         failure: RpcError | None = None
         head: StreamHead | None = None
@@ -131,9 +132,15 @@ class Messaging:
             failure = RpcError(UNAVAILABLE)
         waiting = self._unborn.pop(key)
         if head is None:
+            failure = failure or RpcError(UNAVAILABLE)
+            refused = []
             for append in waiting:
-                append.fail(failure or RpcError(UNAVAILABLE))
-            self._committed(waiting)
+                if failure.kind is LIMIT_EXCEEDED and append.creator != creator:
+                    self.append(append)
+                else:
+                    append.fail(failure)
+                    refused.append(append)
+            self._committed(refused)
             return
         live = self._hub.live.get(key)  # another one, if the last member left and came back
         if live is None:

@@ -4,14 +4,18 @@ the history flag."""
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
-from typing import Concatenate, Final, Literal, ParamSpec, TypeVar
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Concatenate, Final, Literal, ParamSpec, TypeVar
 
 from django.db.models import Q, QuerySet
 
 from messaging.models import Entry, Stream
 from messaging.selectors import first_seq_since, from_ms, marked_for_history, to_ms
 from messaging.time_limit import time_limit
+from realtime.bridge import READERS
+from realtime.counts import Counts
 from realtime.pressure import overloaded
 from realtime.runtime import Runtime
 
@@ -19,15 +23,23 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 READ_S: Final = 2.0
+TURN_S: Final = 5.0
+"""So long somebody waits for a turn."""
+AT_ONCE: Final = READERS // 2
+"""In a process: its other readers are left for what cannot wait."""
 WAITING: Final = 16
+"""Of a project's own server, and as many of its users."""
+OF_USER: Final = 2
+"""Reads of one user, whether they run or wait."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Past:
     """What is asked for: messages into some streams or, None, into any, of one sender or, None, of any. Times are ms
-    since 1970, both inclusive."""
+    since 1970, both inclusive. `reader`: the user who asks; None: the project's server."""
 
     project_id: int
+    reader: str | None
     streams: Collection[str] | None
     sender: str | None
     events: Collection[str]
@@ -46,21 +58,20 @@ class PastEntry:
     body: str
 
 
-@dataclass(slots=True)
-class _Turns:
-    """Of a project: who reads has the lock, and is one of the readers."""
-
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-    readers: int = 0
+_Party = tuple[int, bool]
+"""A project's own server (True), or its users."""
 
 
 class PastReads:
-    """A part of the runtime: reads of the past. They may take long, and all projects share the process's few readers,
-    so that of each project one runs at a time, and others wait for their turn."""
+    """A part of the runtime: reads of the past. They may take long, and all projects share the process's few readers:
+    `AT_ONCE` run at a time, of each project one of its server's and one of its users'. Others wait for their turn."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
-        self._turns: defaultdict[int, _Turns] = defaultdict(_Turns)
+        self._free = asyncio.Semaphore(AT_ONCE)
+        self._turns: defaultdict[_Party, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._of_party = Counts[_Party]()
+        self._of_reader = Counts[tuple[int, str | None]]()
 
     async def start(self) -> None:
         return
@@ -75,18 +86,48 @@ class PastReads:
         self, function: Callable[Concatenate[Past, P], T], past: Past, /, *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """Runs a selector of the past. Raises RpcError `limit_exceeded` when it takes more than `READ_S`, `overloaded`
-        when `WAITING` others of the project wait already."""
-        turns = self._turns[past.project_id]
-        if turns.readers > WAITING:
+        when too many wait already, or the turn does not come in `TURN_S`.
+
+        Who is cancelled while waiting gives up the place; a query that runs has it until it has ended."""
+        with ExitStack() as place:
+            turn = self._enter(past)
+            place.callback(self._leave, past)
+            try:
+                async with asyncio.timeout(TURN_S):
+                    for awaited in (turn, self._free):
+                        await awaited.acquire()
+                        place.callback(awaited.release)
+            except TimeoutError:
+                raise overloaded() from None
+            reading = self._runtime.loop.create_task(
+                self._runtime.bridge.read(_bounded, function, past, *args, **kwargs)
+            )
+            reading.add_done_callback(partial(_close, place.pop_all()))
+        return await asyncio.shield(reading)
+
+    def _enter(self, past: Past) -> asyncio.Lock:
+        """Whose turn is to be waited for. Raises RpcError `overloaded`."""
+        party, reader = _party(past), (past.project_id, past.reader)
+        if self._of_party[party] > WAITING or (past.reader is not None and self._of_reader[reader] >= OF_USER):
             raise overloaded()
-        turns.readers += 1
-        try:
-            async with turns.lock:
-                return await self._runtime.bridge.read(_bounded, function, past, *args, **kwargs)
-        finally:
-            turns.readers -= 1
-            if not turns.readers:
-                del self._turns[past.project_id]
+        self._of_party.add(party, 1)
+        self._of_reader.add(reader, 1)
+        return self._turns[party]
+
+    def _leave(self, past: Past) -> None:
+        party = _party(past)
+        self._of_party.add(party, -1)
+        self._of_reader.add((past.project_id, past.reader), -1)
+        if not self._of_party[party]:
+            del self._turns[party]
+
+
+def _party(past: Past) -> _Party:
+    return (past.project_id, past.reader is None)
+
+
+def _close(place: ExitStack, reading: asyncio.Task[Any]) -> None:
+    place.close()
 
 
 def _bounded(function: Callable[Concatenate[Past, P], T], past: Past, /, *args: P.args, **kwargs: P.kwargs) -> T:

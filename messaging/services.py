@@ -10,14 +10,14 @@ from functools import partial
 from typing import Final
 
 from django.db import IntegrityError, transaction
-from django.db.models import F, QuerySet
+from django.db.models import F, Q, QuerySet
 
 from messaging.models import Entry, Stream, make_epoch
 from messaging.selectors import first_seq_since, to_ms
 from projects.models import Project
 from realtime import bridge
 from realtime.errors import LIMIT_EXCEEDED, RpcError
-from realtime.streams import StoredEntry, StreamHead, StreamKey
+from realtime.streams import INBOX, StoredEntry, StreamHead, StreamKey
 
 PURGE_BATCH: Final = 500
 
@@ -40,8 +40,9 @@ def on_committed(publisher: Callable[[object, Committed], None]) -> None:
 
 
 @transaction.atomic
-def ensure_stream(*, project_id: int, name: str, creator: str, now: datetime) -> StreamHead:
-    """The stream's row, made if it is new and the quotas allow it.
+def ensure_stream(*, project_id: int, name: str, creator: str | None, now: datetime) -> StreamHead:
+    """The stream's row, made if it is new and the quotas allow it. `creator` None: the project's own server, or the
+    service; those have the project's quota only.
 
     Raises RpcError `limit_exceeded` when the project's quota or the creator's of the day is used up.
     """
@@ -51,24 +52,33 @@ def ensure_stream(*, project_id: int, name: str, creator: str, now: datetime) ->
     return StreamHead(stream.pk, stream.epoch, stream.head)
 
 
-def _create_stream(project_id: int, name: str, creator: str, now: datetime) -> Stream:
-    project = Project.objects.only("user_stream_quota").get(pk=project_id)
-    made_today = Stream.objects.filter(
-        project_id=project_id, created_by=creator, created_at__gte=now - timedelta(days=1)
-    )
-    if made_today.count() >= project.user_stream_quota:
-        raise RpcError(LIMIT_EXCEEDED, "You have written into too many new rooms today.")
+def _create_stream(project_id: int, name: str, creator: str | None, now: datetime) -> Stream:
+    if creator is not None:
+        _check_quota(project_id, name, creator, now)
     try:
         with transaction.atomic():
-            stream = Stream.objects.create(project_id=project_id, name=name, created_by=creator, created_at=now)
+            stream = Stream.objects.create(project_id=project_id, name=name, created_by=creator or "", created_at=now)
             counted = Project.objects.filter(pk=project_id, stream_count__lt=F("stream_quota")).update(
                 stream_count=F("stream_count") + 1
             )
             if not counted:
-                raise RpcError(LIMIT_EXCEEDED, "The project's quota of rooms is used up.")
+                raise RpcError(LIMIT_EXCEEDED, "The project's quota of rooms and inboxes is used up.")
     except IntegrityError:  # another process was first
         stream = Stream.objects.get(project_id=project_id, name=name)
     return stream
+
+
+def _check_quota(project_id: int, name: str, creator: str, now: datetime) -> None:
+    """Of new rooms, and apart from them of new users written to, within a day."""
+    quota = Project.objects.values_list("user_stream_quota", flat=True).get(pk=project_id)
+    made_today = Stream.objects.filter(
+        project_id=project_id, created_by=creator, created_at__gte=now - timedelta(days=1)
+    )
+    inboxes = Q(name__startswith=INBOX)
+    is_inbox = name.startswith(INBOX)
+    if made_today.filter(inboxes if is_inbox else ~inboxes).count() >= quota:
+        what = "written to too many new users" if is_inbox else "written into too many new rooms"
+        raise RpcError(LIMIT_EXCEEDED, f"You have {what} today.")
 
 
 def append_entry(*, stream_id: int, event: str, sender: str, message_id: str, body: str, now: datetime) -> int:

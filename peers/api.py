@@ -10,11 +10,10 @@ from pydantic import BaseModel
 from messaging.api import Between, draft, read_page
 from messaging.selectors import peer_history
 from peers.sending import send_to_peer
-from realtime.rest.callers import caller_of
+from realtime.rest.callers import caller_of, costs
 from realtime.rest.errors import V1_FAILURES, VENDOR_FAILURES, V1Failure, VendorFailure
 from realtime.rest.fields import Body, QueryFlag, UserId, VendorBody, is_set
 from realtime.rest.shapes import AppId, Message
-from realtime.rest.throttle import ProjectRate
 
 vendor = Router(tags=["messages"])
 v1 = Router(tags=["peers"])
@@ -46,7 +45,7 @@ class VendorPeerMessageSent(BaseModel):
 @vendor.post(
     "/{app_id}/rtm/users/{uid}/peer_messages",
     response={200: VendorPeerMessageSent, VENDOR_FAILURES: VendorFailure},
-    throttle=[ProjectRate("rest_peer_messages")],
+    auth=costs(server="rest_peer_messages", user="message"),
 )
 async def peer_messages(
     request: HttpRequest,
@@ -90,7 +89,7 @@ class PeerMessageSent(BaseModel):
 @v1.post(
     "/projects/{app_id}/users/{uid}/peers/{peer}/messages",
     response={200: PeerMessageSent, V1_FAILURES: V1Failure},
-    throttle=[ProjectRate("rest_peer_messages")],
+    auth=costs(server="rest_peer_messages", user="message"),
 )
 async def send_peer_message(
     request: HttpRequest, app_id: AppId, uid: UserId, peer: UserId, body: PeerMessage
@@ -124,7 +123,11 @@ class PeerHistory(BaseModel):
     more: bool
 
 
-@v1.get("/projects/{app_id}/users/{uid}/peers/{peer}/messages", response={200: PeerHistory, V1_FAILURES: V1Failure})
+@v1.get(
+    "/projects/{app_id}/users/{uid}/peers/{peer}/messages",
+    response={200: PeerHistory, V1_FAILURES: V1Failure},
+    auth=costs(user="history"),
+)
 async def list_peer_messages(
     request: HttpRequest, app_id: AppId, uid: UserId, peer: UserId, page: Query[Between]
 ) -> PeerHistory:

@@ -183,6 +183,7 @@ class PeerMessages(RecurringPart):
                 flags=flags,
                 expires_s=messaging.expiry(),
                 done=partial(self._appended, message, reachable),
+                of_server=message.of_server,
             )
         )
 

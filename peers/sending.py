@@ -8,6 +8,7 @@ from messaging.api import Draft
 from messaging.models import EntryFlag
 from peers.delivery import WAIT_S, Answer, PeerMessage, PeerMessages
 from realtime.errors import EXPIRED, RpcError
+from realtime.rest.state import Rest
 from realtime.runtime import Runtime
 
 
@@ -29,7 +30,7 @@ def send_to_peer(
     Who waits holds nothing of the message, and the request's slot only until the message is committed.
 
     Raises, when awaited, RpcError `expired` when a peer who is there did not acknowledge in 9 s: without `offline` it
-    will not be delivered later. And what `peer.send` raises.
+    will not be delivered later; `unavailable` when the process drains while it waits. And what `peer.send` raises.
     """
     caller, slot = draft.caller, draft.slot
     runtime = caller.runtime
@@ -58,13 +59,18 @@ def send_to_peer(
             may_be_second=draft.is_named,
         )
     )
-    return _outcome(runtime, draft.message_id, answered, began_s)
+    return _outcome(runtime, draft.message_id, answered, began_s, wait=wait)
 
 
 async def _outcome(
-    runtime: Runtime, message_id: str, answered: "asyncio.Future[Answer | RpcError | int]", began_s: float
+    runtime: Runtime,
+    message_id: str,
+    answered: "asyncio.Future[Answer | RpcError | int]",
+    began_s: float,
+    *,
+    wait: bool,
 ) -> Outcome:
-    outcome = await answered
+    outcome = await (runtime.part(Rest).outcome(answered) if wait else answered)
     if isinstance(outcome, RpcError):
         raise outcome
     if isinstance(outcome, int):

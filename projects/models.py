@@ -80,7 +80,7 @@ class Project(models.Model):
     )
     stream_quota = models.PositiveIntegerField(default=1_000_000, help_text="Rooms and inboxes with entries.")
     user_stream_quota = models.PositiveIntegerField(
-        default=1_000, help_text="Rooms that one user may be the first to write into, per day."
+        default=1_000, help_text="Rooms that one user may be the first to write into, and as many other users, per day."
     )
     stream_count = models.PositiveIntegerField(default=0, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)

@@ -12,6 +12,7 @@ from typing import Any, Final, get_args, get_type_hints
 from django.template.loader import render_to_string
 
 from projects.limits import CEILINGS, RATES, Rate, Sizes
+from projects.models import Project
 from realtime import connection, consumer, methods, pressure, protocol, silence, streams, tokens
 from realtime.close_codes import CLOSE_CODES
 from realtime.conversations import Conversation, conversations, shown_event
@@ -31,6 +32,16 @@ OTHER_SPENDERS: Final = {
     "rest_calls": "REST: everything else, by project",
 }
 """Rate buckets that no method's declaration names."""
+SPENT_BY_REST: Final = {
+    "message": "messages by REST",
+    "members": "members by REST",
+    "member_counts": "member counts by REST",
+    "set_room_attributes": "their changes by REST",
+    "get_room_attributes": "reading them by REST",
+    "history": "history by REST",
+    "session": "everything else by REST",
+}
+"""What a user with a token does there."""
 
 
 def build_documents() -> dict[str, str]:
@@ -144,7 +155,8 @@ def _shared(document: Schema) -> dict[str, Schema]:
 def _rates() -> Iterator[tuple[str, ...]]:
     for name, rate in RATES.items():
         spenders = sorted(f"`{method.name}`" for method in METHODS.values() if method.rate == name)
-        yield f"`{name}`", _rate_text(rate), ", ".join(spenders) if spenders else OTHER_SPENDERS[name]
+        spenders += [text for text in (OTHER_SPENDERS.get(name), SPENT_BY_REST.get(name)) if text is not None]
+        yield f"`{name}`", _rate_text(rate), ", ".join(spenders)
 
 
 def _sizes() -> Iterator[tuple[str, ...]]:
@@ -153,6 +165,12 @@ def _sizes() -> Iterator[tuple[str, ...]]:
         assert isinstance(field.default, int)
         _, meaning = get_args(hints[field.name])
         yield f"`{field.name}`", _size_text(field.name, field.default), meaning
+
+
+def _quotas() -> Iterator[tuple[str, ...]]:
+    for field in Project._meta.fields:
+        if field.name.endswith("_quota"):
+            yield f"`{field.name}`", f"{field.default:,}", str(field.help_text)
 
 
 def _limits() -> dict[str, str]:
@@ -165,6 +183,7 @@ def _limits() -> dict[str, str]:
                 for name, default, meaning in _sizes()
             ),
         ),
+        "quotas": table(("quota", "at first", "of what"), _quotas()),
     }
 
 

@@ -13,6 +13,7 @@ import contextlib
 import os
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -177,6 +178,21 @@ def make_api(make_project: "Callable[..., Project]") -> "Callable[..., Api]":
 def api(make_api: "Callable[..., Api]") -> "Api":
     """The server of a fresh project with the contract's limits."""
     return make_api()
+
+
+@pytest.fixture
+def as_user(_database: None) -> "Callable[..., Api]":
+    """Makes a user of an API's project, with a token that holds from `now` on."""
+    from projects.models import Project
+    from projects.services import issue_token
+    from tests.support.rest import Api
+
+    def make(api: "Api", uid: str, *, now: datetime | None = None, valid_s: int = 3600) -> "Api":
+        project = Project.objects.get(app_id=api.app)
+        issued = issue_token(project=project, uid=uid, now=now or datetime.now(UTC), valid_s=valid_s)
+        return Api(api.app, {"x-agora-token": issued.token, "x-agora-uid": uid})
+
+    return make
 
 
 @pytest_asyncio.fixture

@@ -16,10 +16,8 @@ import pytest
 from asgiref.sync import sync_to_async
 from django.conf import settings
 
-from messaging.selectors import from_ms
 from projects.limits import CEILINGS, RATES, Sizes
 from projects.models import Project
-from projects.services import issue_token
 from realtime.documents import OTHER_SPENDERS
 from realtime.registry import METHODS
 from tests.rooms.test_project_limits import REFUSED
@@ -153,39 +151,6 @@ async def test_projects_do_not_spend_each_others_rates(make_api: Callable[..., A
         assert (await other.v1("GET", "rooms")).status == 200
 
 
-async def test_a_user_spends_what_a_session_has_and_nothing_of_the_project(make_api: Callable[..., Api]) -> None:
-    api = await sync_to_async(make_api)(limits={"rates": {"session": [2, 60_000], "rest_calls": [1, 60_000]}})
-    project = await sync_to_async(Project.objects.get)(app_id=api.app)
-    async with clocked_runtimes() as lifetime:
-        now = from_ms(lifetime.runtime.clock_ms())
-        for uid in ("ann", "bob"):
-            issued = await sync_to_async(issue_token)(project=project, uid=uid, now=now)
-            user = Api(api.app, {"x-agora-token": issued.token, "x-agora-uid": uid})
-            answers = [(await user.v1("GET", "rooms/math/attributes")).status for _ in range(3)]
-            assert answers == [200, 200, 429]
-        assert (await api.v1("GET", "rooms")).status == 200
-
-
-async def test_a_user_with_a_session_here_spends_the_sessions_own_rates(make_api: Callable[..., Api]) -> None:
-    """The same ones by REST and on the socket: neither has them a second time."""
-    api = await sync_to_async(make_api)(limits={"rates": {"message": [2, 60_000], "session": [1, 60_000]}})
-    project = await sync_to_async(Project.objects.get)(app_id=api.app)
-    async with clocked_runtimes() as lifetime:
-        issued = await sync_to_async(issue_token)(project=project, uid="ann", now=from_ms(lifetime.runtime.clock_ms()))
-        user = Api(api.app, {"x-agora-token": issued.token, "x-agora-uid": "ann"})
-        ann = await lifetime.enter(api.app, "ann", "math")
-        message = {"channel_name": "math", "payload": "x"}
-        assert (await user.vendor("POST", "rtm/users/ann/channel_messages", message)).status == 200
-        await ann.send("math", "x", "m1")
-        with pytest.raises(CallFailed) as refused:
-            await ann.send("math", "x", "m2")
-        assert refused.value.name == "too_often"
-        spent = await user.vendor("POST", "rtm/users/ann/channel_messages", message)
-        assert (spent.status, spent.headers["retry-after"]) == (429, "30")
-        assert (await user.v1("GET", "rooms/math/attributes")).status == 200
-        assert (await user.v1("GET", "rooms/math/attributes")).status == 429
-
-
 @cache
 def sources_that_set_sizes() -> dict[str, str]:
     """The source of every test function that gives a project sizes of its own, by its name."""
@@ -215,3 +180,7 @@ def test_the_document_has_every_row_with_its_numbers() -> None:
         default, ceiling = getattr(Sizes(), field.name), getattr(CEILINGS, field.name)
         unit = " bytes" if field.name.endswith("_bytes") else ""
         assert f"| `{field.name}` | {default:,}{unit} | {ceiling:,}{unit} |" in page
+    quotas = [field for field in Project._meta.fields if field.name.endswith("_quota")]
+    assert len(quotas) == 2
+    for quota in quotas:
+        assert f"| `{quota.name}` | {quota.default:,} | " in page

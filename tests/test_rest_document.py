@@ -11,6 +11,7 @@ import pytest
 from django.conf import settings
 
 from config.api import v1, vendor
+from realtime.rest.errors import VENDOR_FAILURES
 from tests.support.rest import Api
 from tests.support.server_process import server_process
 
@@ -46,6 +47,12 @@ async def test_the_examples_answer_what_stands_below_them(api: Api, tmp_path: Pa
             output, _ = await process.communicate()
             assert process.returncode == 0, (command, output)
             assert told(json.loads(output)) == told(json.loads(expected)), command
+
+
+def test_the_page_has_every_status_of_the_vendors_errors() -> None:
+    listed = re.search(r'"reason"\}`; ([0-9, ]+)', PAGE)
+    assert listed is not None
+    assert {int(status) for status in listed[1].split(",")} == VENDOR_FAILURES
 
 
 def test_the_page_names_every_call() -> None:

@@ -16,7 +16,7 @@ class Append:
 
     `duplicate`: the sender has used the message id before; `seq` and `ts` are the first answer. `expires_s`
     (monotonic clock): after it nobody waits for the answer, so it is not written any more. `run`: what it is written
-    with in order, or not at all.
+    with in order, or not at all. `of_server`: the project's own server writes it, in the sender's name.
     """
 
     __slots__ = (
@@ -31,6 +31,7 @@ class Append:
         "json_sender",
         "key",
         "message_id",
+        "of_server",
         "run",
         "sender",
         "seq",
@@ -53,6 +54,7 @@ class Append:
         call: "Call | None" = None,
         done: "Callable[[Append], None] | None" = None,
         run: "Run | None" = None,
+        of_server: bool = False,
     ) -> None:
         self.key = key
         self.stream_id = 0
@@ -67,10 +69,16 @@ class Append:
         self.call = call
         self.done = done
         self.run = run
+        self.of_server = of_server
         self.seq = 0
         self.ts = 0
         self.duplicate = False
         self.error: RpcError | None = None
+
+    @property
+    def creator(self) -> str | None:
+        """Whose the stream is if this is its first entry; None: the project's server's."""
+        return None if self.of_server else self.sender
 
     def fail(self, error: RpcError) -> None:
         """It is not written, or nobody knows. If it may come again, what follows it in its run waits for that."""

@@ -3,7 +3,7 @@
 from base64 import b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import cast
+from typing import NamedTuple, cast
 
 from django.http import HttpRequest
 from ninja.security.base import AuthBase
@@ -87,15 +87,33 @@ async def _user(runtime: Runtime, tenant: Tenant, token: str, uid: str) -> Calle
     return Caller(runtime, tenant, uid)
 
 
-class _LetIn(AuthBase):
-    """What the interface's documents say of a way to be let in. Whether somebody was is known by then."""
+class Cost(NamedTuple):
+    """The rates of which a call spends one: the project's server, or a user. A user spends, of their own, what the same
+    call would on the socket; so no user spends what the project's server has."""
 
-    def __call__(self, request: HttpRequest) -> Caller | None:
-        """Raises what `identify` has raised."""
+    server: str
+    user: str
+
+
+class _LetIn(AuthBase):
+    """What the interface's documents say of a way to be let in. Whether somebody was is known by then; what the call
+    costs is spent before its body is read."""
+
+    def __init__(self, cost: Cost) -> None:
+        super().__init__()
+        self.cost = cost
+
+    async def __call__(self, request: HttpRequest) -> Caller | None:
+        """Raises what `identify` has raised, RpcError `too_often`, and what `RestRequest.read_body` raises."""
         known = cast(RestRequest, request)
         if known.refusal is not None:
             raise known.refusal
-        return known.caller
+        caller = known.caller
+        if caller is not None:
+            rate = self.cost.server if caller.uid is None else self.cost.user
+            caller.runtime.part(Rest).buckets.spend(caller.tenant, caller.uid, rate)
+            await known.read_body()
+        return caller
 
 
 class CustomerCredential(_LetIn):
@@ -114,3 +132,9 @@ class UserToken(_LetIn):
     openapi_in = "header"
     openapi_name = "x-agora-token"
     openapi_description = "A user's token; the user's id goes into the header `x-agora-uid`."
+
+
+def costs(*, server: str = "rest_calls", user: str = "session") -> list[AuthBase]:
+    """Who is let in, and which rate one call spends: of the project's server, and of a user."""
+    cost = Cost(server, user)
+    return [CustomerCredential(cost), UserToken(cost)]

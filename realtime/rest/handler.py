@@ -8,7 +8,7 @@ mean nothing, so there are no sessions and no CSRF.
 
 import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from typing import Any, Final
 
 from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope
@@ -20,30 +20,20 @@ from realtime import errors
 from realtime import runtime as runtimes
 from realtime.errors import RpcError
 from realtime.pressure import overloaded
-from realtime.protocol import MAX_FRAME_BYTES
 from realtime.rest.callers import identify
 from realtime.rest.errors import V1, VENDOR, Shape
 from realtime.rest.interface import failure_response
-from realtime.rest.requests import RestRequest
-from realtime.rest.slots import Slot
-from realtime.rest.state import Rest
+from realtime.rest.requests import CallerGone, RestRequest
+from realtime.rest.state import Rest, restarting
 from realtime.runtime import Runtime
-from realtime.server import REQUEST_S
+from realtime.tasks import cancel_all
 
-MAX_BODY_BYTES: Final = MAX_FRAME_BYTES
-"""32 KiB of text may grow sixfold by escaping."""
-BODY_TIMEOUT_S: Final = REQUEST_S - 1
-"""Before the time is up that any request has: this interface says so in its own shape."""
 PATHS: Final[Mapping[re.Pattern[str], Shape]] = {
     re.compile(r"/dev/v2/project/(?P<app_id>[^/]+)/"): VENDOR,
     re.compile(r"/api/v1/projects/(?P<app_id>[^/]+)/"): V1,
 }
 HEADERS_TAKEN: Final = "authorization, content-type, idempotency-key, x-request-id, x-agora-token, x-agora-uid"
 METHODS_TAKEN: Final = "GET, POST, PUT, PATCH, DELETE"
-
-
-class _Gone(Exception):
-    """The caller has closed the connection."""
 
 
 def is_rest(path: str) -> bool:
@@ -65,8 +55,10 @@ async def rest(scope: HTTPScope, receive: ASGIReceiveCallable, send: ASGISendCal
             response = _in_shape(shape, await _answer(runtime, app_id, scope, receive))
     except RpcError as error:
         response = failure_response(shape, error)
-    except _Gone:
+    except CallerGone:
         return
+    except asyncio.CancelledError:  # the server ends, and its time for requests is up
+        response = failure_response(shape, restarting())
     _add_headers(response, origin)
     await _send(response, send)
 
@@ -77,7 +69,7 @@ async def _answer(runtime: Runtime, app_id: str, scope: HTTPScope, receive: ASGI
         raise overloaded()
     slot = runtime.part(Rest).slots.take(sum(len(name) + len(value) for name, value in scope["headers"]))
     try:
-        request = RestRequest(scope, slot)
+        request = RestRequest(scope, slot, receive)
         if settings.SECURE_SSL_REDIRECT and not request.is_secure():
             raise RpcError(errors.NOT_AUTHORIZED, "Only by HTTPS.")
         try:
@@ -90,12 +82,24 @@ async def _answer(runtime: Runtime, app_id: str, scope: HTTPScope, receive: ASGI
         except RpcError as refusal:
             request.refusal = refusal
         if request.caller is not None:
-            slot.let_in(request.caller.tenant.id)
-            request.content = await _read_body(request.headers, slot, receive)
-        response: HttpResponse = await match.func(request, *match.args, **match.kwargs)
-        return response
+            slot.let_in(request.caller.tenant.id, request.caller.uid)
+        answer = match.func(request, *match.args, **match.kwargs)
+        return await (_unless_closed(request, answer) if request.method == "GET" else answer)
     finally:
         slot.give_back()
+
+
+async def _unless_closed(request: RestRequest, answer: Coroutine[Any, Any, HttpResponse]) -> HttpResponse:
+    """The answer of a call that only reads: it is given up when its caller goes. Raises CallerGone."""
+    answering = asyncio.ensure_future(answer)
+    closed = asyncio.ensure_future(request.closed())
+    try:
+        await asyncio.wait((answering, closed), return_when=asyncio.FIRST_COMPLETED)
+        if not answering.done():
+            raise CallerGone
+        return answering.result()
+    finally:
+        await cancel_all((answering, closed))
 
 
 def _place(path: str) -> tuple[Shape, str]:
@@ -129,39 +133,6 @@ def _preflight() -> HttpResponse:
     response["Access-Control-Allow-Headers"] = HEADERS_TAKEN
     response["Access-Control-Max-Age"] = "600"
     return response
-
-
-async def _read_body(headers: Mapping[str, str], slot: Slot, receive: ASGIReceiveCallable) -> bytes:
-    """The whole body. Raises RpcError `size_overflow` as soon as a header says so, or so much has come; `overloaded`
-    before the process holds more than it has room for."""
-    length = headers.get("content-length", "")
-    held = int(length) if length.isdecimal() and len(length) < 20 else 0
-    _check_size(held)
-    slot.hold(held)
-    parts: list[bytes] = []
-    size = 0
-    try:
-        async with asyncio.timeout(BODY_TIMEOUT_S):
-            while True:
-                message: Any = await receive()
-                if message["type"] != "http.request":
-                    raise _Gone
-                part = message.get("body", b"")
-                size += len(part)
-                _check_size(size)
-                if size > held:
-                    slot.hold(size - held)
-                    held = size
-                parts.append(part)
-                if not message.get("more_body", False):
-                    return b"".join(parts)
-    except TimeoutError:
-        raise RpcError(errors.EXPIRED, "The body did not come in time.") from None
-
-
-def _check_size(size: int) -> None:
-    if size > MAX_BODY_BYTES:
-        raise RpcError(errors.SIZE_OVERFLOW, f"A body has at most {MAX_BODY_BYTES} bytes.")
 
 
 def _add_headers(response: HttpResponse, origin: str | None) -> None:

@@ -17,10 +17,9 @@ from ninja.renderers import BaseRenderer
 
 from realtime import errors
 from realtime.errors import RpcError
-from realtime.rest.callers import CustomerCredential, UserToken
+from realtime.rest.callers import costs
 from realtime.rest.errors import Shape
-from realtime.rest.requests import RestRequest
-from realtime.rest.throttle import ProjectRate
+from realtime.rest.requests import CallerGone, RestRequest
 
 logger = logging.getLogger(__name__)
 
@@ -46,14 +45,13 @@ def make_interface(
     *, title: str, description: str, version: str, namespace: str, shape: Shape, routers: Sequence[tuple[str, Router]]
 ) -> NinjaAPI:
     """An interface of these routers, each with its prefix. Every call needs a credential or a token, and spends the
-    rate `rest_calls` unless it names its own."""
+    rate `rest_calls`, or a user's `session`, unless it names its own."""
     interface = NinjaAPI(
         title=title,
         description=description,
         version=version,
         urls_namespace=namespace,
-        auth=[CustomerCredential(), UserToken()],
-        throttle=[ProjectRate("rest_calls")],
+        auth=costs(),
         parser=StrictParser(),
         renderer=Renderer(),
         # Without `validatorUrl` the page would ask a third party.
@@ -61,9 +59,14 @@ def make_interface(
     )
     for kind in (RpcError, HttpError, ValidationError, Http404, Exception):  # ninja looks for the nearest class
         interface.add_exception_handler(kind, partial(_failure, shape))
+    interface.add_exception_handler(CallerGone, _pass_on)
     for prefix, router in routers:
         interface.add_router(prefix, router)
     return interface
+
+
+def _pass_on(request: HttpRequest, error: Any) -> HttpResponse:
+    raise error
 
 
 def _failure(shape: Shape, request: HttpRequest, error: Any) -> HttpResponse:

@@ -2,7 +2,6 @@
 processes a project has each rate once at every one."""
 
 from collections import OrderedDict
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from projects.limits import Rate
@@ -13,14 +12,6 @@ if TYPE_CHECKING:
     from realtime.runtime import Runtime
 
 CAPACITY: Final = 20_000
-USER_RATES: Final[Mapping[str, str]] = {
-    "rest_peer_messages": "message",
-    "rest_room_messages": "message",
-    "rest_events": "session",
-    "rest_calls": "session",
-}
-"""What a user with a token spends, of their own: what a session would, and of the same bucket where this process has
-the session. So no user spends what the project's server has."""
 
 
 class CallBuckets:
@@ -34,12 +25,10 @@ class CallBuckets:
         """Raises RpcError `too_often` with `retry_after_ms`. `uid` None: the project's server. What a user with a
         session at this process spends is the session's."""
         now_s = self._runtime.loop.time()
-        if uid is not None:
-            name = USER_RATES[name]
-            session = self._runtime.sessions.get(tenant.id, uid)
-            if session is not None:
-                session.buckets.spend(name, now_s)
-                return
+        session = None if uid is None else self._runtime.sessions.get(tenant.id, uid)
+        if session is not None:
+            session.buckets.spend(name, now_s)
+            return
         bucket = self._bucket((tenant.id, uid or "", name), tenant.limits.rates[name], now_s)
         if not bucket.spend(now_s):
             raise too_often(bucket)

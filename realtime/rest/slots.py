@@ -1,22 +1,39 @@
 """How many requests the REST interface works on at once, and how much of their bodies the process holds.
 
-A request has its slot from its head on; the bytes of its body count, in the budget that the process has for sockets
-too (`realtime/pressure.py`), from when they are announced or, without a length, as they come. Both are given back when
-the answer is ready, or when what was asked for is committed and its caller only waits for somebody's receipt: who waits
-is counted elsewhere, by project (`peers/waits.py`). A head is kept until the answer: a large one counts until then.
+A request has its slot from its head on. The bytes of its body count as they come, in this interface's own budget and in
+the one that the process has for sockets too (`realtime/pressure.py`); bytes that are only announced count nowhere. Both
+are given back when the answer is ready, or when what was asked for is committed and its caller only waits for
+somebody's receipt: who waits is counted elsewhere, by project (`peers/waits.py`). A head is kept until the answer: a
+large one counts until then.
 
-No project has more than half of either: a caller whose bodies never end stops itself, and nobody else.
+The interface has at most half of the process's bytes, so that the sockets always have the other half. A project has at
+most half of the interface, its own server and its users a quarter each: neither can take the other's. A user has a few
+requests, and some bodies: a caller whose bodies never end stops itself, and nobody else.
 """
 
-from typing import Final
+from typing import Final, NamedTuple
 
 from realtime.counts import Counts
 from realtime.pressure import PROCESS_BYTES, Pressure, overloaded
 
 MAX_IN_WORK: Final = 2_000
+MAX_BYTES: Final = PROCESS_BYTES // 2
 LIGHT_HEAD_BYTES: Final = 8 * 1024
-PROJECT_IN_WORK: Final = MAX_IN_WORK // 2
-PROJECT_BYTES: Final = PROCESS_BYTES // 2
+
+
+class Share(NamedTuple):
+    """What somebody may have in work: requests, and bytes of them that have come."""
+
+    requests: int
+    bytes: int
+
+
+PARTY: Final = Share(MAX_IN_WORK // 4, MAX_BYTES // 4)
+"""Of a project's own server, and of all its users together."""
+USER: Final = Share(16, 1024 * 1024)
+
+_Holder = tuple[int, str | None, bool]
+"""Who has a share: project, user, and whether it is the one that all users have together."""
 
 
 class Slots:
@@ -25,8 +42,9 @@ class Slots:
     def __init__(self, pressure: Pressure) -> None:
         self.pressure = pressure
         self.taken = 0
-        self.of_project = Counts[int]()
-        self.bytes_of_project = Counts[int]()
+        self.bytes = 0
+        self.requests_of = Counts[_Holder]()
+        self.bytes_of = Counts[_Holder]()
 
     def take(self, head_bytes: int) -> "Slot":
         """For a request with such a head. Raises RpcError `overloaded`."""
@@ -41,30 +59,39 @@ class Slot:
 
     def __init__(self, slots: Slots, head_bytes: int) -> None:
         self._slots: Slots | None = slots
-        self._project: int | None = None
+        self._shares: dict[_Holder, Share] = {}
         self._bytes = 0
         self._head_bytes = head_bytes if head_bytes > LIGHT_HEAD_BYTES else 0
 
-    def let_in(self, project: int) -> None:
-        """Its caller is one of the project. Raises RpcError `overloaded` when that has its share in work already."""
+    def let_in(self, project: int, uid: str | None) -> None:
+        """Its caller is a user of the project or, `uid` None, its server. Raises RpcError `overloaded` when those have
+        their share in work already."""
         slots = self._slots
         assert slots is not None
-        if slots.of_project[project] >= PROJECT_IN_WORK:
+        shares: dict[_Holder, Share] = {(project, None, uid is not None): PARTY}
+        if uid is not None:
+            shares[(project, uid, False)] = USER
+        if any(slots.requests_of[holder] >= share.requests for holder, share in shares.items()):
             raise overloaded()
-        slots.of_project.add(project, 1)
-        self._project = project
+        for holder in shares:
+            slots.requests_of.add(holder, 1)
+        self._shares = shares
         self.hold(self._head_bytes)
 
     def hold(self, size: int) -> None:
-        """So many bytes of it are here, or are announced. Raises RpcError `overloaded` above a share."""
-        slots, project = self._slots, self._project
+        """So many bytes of it have come. Raises RpcError `overloaded` above a share."""
+        slots = self._slots
         assert slots is not None
-        assert project is not None
-        if slots.pressure.bytes >= PROCESS_BYTES or slots.bytes_of_project[project] >= PROJECT_BYTES:
-            raise overloaded()
+        assert self._shares
         self._bytes += size
-        slots.bytes_of_project.add(project, size)
+        slots.bytes += size
         slots.pressure.begin(size)
+        for holder in self._shares:
+            slots.bytes_of.add(holder, size)
+        if slots.bytes > MAX_BYTES or any(
+            slots.bytes_of[holder] > share.bytes for holder, share in self._shares.items()
+        ):
+            raise overloaded()
 
     def let_go(self) -> None:
         """What was asked for is committed, nothing of the body is kept, and the caller waits for somebody else."""
@@ -77,7 +104,8 @@ class Slot:
         if slots is None:
             return
         slots.taken -= 1
+        slots.bytes -= self._bytes
         slots.pressure.end(self._bytes)
-        if self._project is not None:
-            slots.of_project.add(self._project, -1)
-            slots.bytes_of_project.add(self._project, -self._bytes)
+        for holder in self._shares:
+            slots.requests_of.add(holder, -1)
+            slots.bytes_of.add(holder, -self._bytes)

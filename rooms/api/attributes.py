@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field, WithJsonSchema
 
 from messaging.attributes import Operation
 from messaging.selectors import from_ms
-from realtime.rest.callers import caller_of
+from realtime.rest.callers import caller_of, costs
 from realtime.rest.errors import V1_FAILURES, V1Failure
 from realtime.rest.fields import Body, QueryFlag, QueryPlace, Revision, RoomId, UserId, is_set
 from realtime.rest.ids import message_id_of
@@ -56,7 +56,11 @@ class Attributes(BaseModel):
     revision: int
 
 
-@v1.get("/projects/{app_id}/rooms/{room}/attributes", response={200: Attributes, V1_FAILURES: V1Failure})
+@v1.get(
+    "/projects/{app_id}/rooms/{room}/attributes",
+    response={200: Attributes, V1_FAILURES: V1Failure},
+    auth=costs(user="get_room_attributes"),
+)
 async def read_attributes(request: HttpRequest, app_id: AppId, room: RoomId) -> Attributes:
     """A room's attributes and their revision."""
     caller = caller_of(request)
@@ -116,11 +120,16 @@ async def _change(
         revision=revision,
         sizes=caller.tenant.limits.sizes,
         now=from_ms(now_ms),
+        of_server=caller.uid is None,
     )
     return Changed(seq=changed.seq, revision=changed.revision)
 
 
-@v1.put("/projects/{app_id}/rooms/{room}/attributes", response={200: Changed, V1_FAILURES: V1Failure})
+@v1.put(
+    "/projects/{app_id}/rooms/{room}/attributes",
+    response={200: Changed, V1_FAILURES: V1Failure},
+    auth=costs(user="set_room_attributes"),
+)
 async def set_attributes(request: HttpRequest, app_id: AppId, room: RoomId, body: AttributesChange) -> Changed:
     """Replaces all attributes of a room."""
     return await _change(
@@ -135,7 +144,11 @@ async def set_attributes(request: HttpRequest, app_id: AppId, room: RoomId, body
     )
 
 
-@v1.patch("/projects/{app_id}/rooms/{room}/attributes", response={200: Changed, V1_FAILURES: V1Failure})
+@v1.patch(
+    "/projects/{app_id}/rooms/{room}/attributes",
+    response={200: Changed, V1_FAILURES: V1Failure},
+    auth=costs(user="set_room_attributes"),
+)
 async def update_attributes(request: HttpRequest, app_id: AppId, room: RoomId, body: AttributesChange) -> Changed:
     """Adds or replaces some attributes."""
     return await _change(
@@ -150,7 +163,11 @@ async def update_attributes(request: HttpRequest, app_id: AppId, room: RoomId, b
     )
 
 
-@v1.delete("/projects/{app_id}/rooms/{room}/attributes", response={200: Changed, V1_FAILURES: V1Failure})
+@v1.delete(
+    "/projects/{app_id}/rooms/{room}/attributes",
+    response={200: Changed, V1_FAILURES: V1Failure},
+    auth=costs(user="set_room_attributes"),
+)
 async def delete_attributes(
     request: HttpRequest,
     app_id: AppId,

@@ -17,7 +17,7 @@ from messaging.past import Past, PastEntry, PastReads, count_past, past_entries
 from messaging.selectors import to_ms
 from peers.delivery import SENT as PEER_SENT
 from realtime.errors import INVALID_PARAMS, METHOD_NOT_FOUND, NOT_AUTHORIZED, RpcError
-from realtime.rest.callers import Caller, caller_of
+from realtime.rest.callers import Caller, caller_of, costs
 from realtime.rest.errors import VENDOR_FAILURES, VendorFailure
 from realtime.rest.fields import RoomId, VendorBody, whole
 from realtime.rest.ids import fresh_id
@@ -105,6 +105,7 @@ async def _past(caller: Caller, asked: Filter) -> Past:
         raise RpcError(INVALID_PARAMS, "filter: source or destination.")
     return Past(
         project_id=caller.tenant.id,
+        reader=caller.uid,
         streams=await _streams(caller, asked.source, asked.destination),
         sender=asked.source,
         events=(ROOM_SENT, PEER_SENT),
@@ -133,7 +134,11 @@ async def _streams(caller: Caller, source: str | None, destination: str | None) 
     return streams[1:]
 
 
-@vendor.post("/{app_id}/rtm/message/history/query", response={200: Asked, VENDOR_FAILURES: VendorFailure})
+@vendor.post(
+    "/{app_id}/rtm/message/history/query",
+    response={200: Asked, VENDOR_FAILURES: VendorFailure},
+    auth=costs(user="history"),
+)
 async def query_history(request: HttpRequest, app_id: AppId, body: HistoryQuery) -> Asked:
     """Asks for messages that were sent with the history flag."""
     caller = caller_of(request)
@@ -165,7 +170,11 @@ class Found(BaseModel):
     messages: list[PastMessage]
 
 
-@vendor.get("/{app_id}/rtm/message/history/query/{handle}", response={200: Found, VENDOR_FAILURES: VendorFailure})
+@vendor.get(
+    "/{app_id}/rtm/message/history/query/{handle}",
+    response={200: Found, VENDOR_FAILURES: VendorFailure},
+    auth=costs(user="history"),
+)
 async def found_history(request: HttpRequest, app_id: AppId, handle: Annotated[str, Field(max_length=2048)]) -> Found:
     """The messages that were asked for."""
     caller = caller_of(request)
@@ -203,7 +212,11 @@ class Counted(BaseModel):
     count: int
 
 
-@vendor.get("/{app_id}/rtm/message/history/count", response={200: Counted, VENDOR_FAILURES: VendorFailure})
+@vendor.get(
+    "/{app_id}/rtm/message/history/count",
+    response={200: Counted, VENDOR_FAILURES: VendorFailure},
+    auth=costs(user="history"),
+)
 async def count_history(
     request: HttpRequest,
     app_id: AppId,

@@ -15,11 +15,10 @@ from messaging.journal import Append
 from messaging.models import EntryFlag
 from messaging.selectors import history
 from realtime.protocol import encode
-from realtime.rest.callers import caller_of
+from realtime.rest.callers import caller_of, costs
 from realtime.rest.errors import V1_FAILURES, VENDOR_FAILURES, V1Failure, VendorFailure
 from realtime.rest.fields import Body, RoomId, UserId, VendorBody
 from realtime.rest.shapes import AppId, Message
-from realtime.rest.throttle import ProjectRate
 from rooms.api.actors import require_for
 from rooms.methods.messages import SENT
 from rooms.models import stream_name
@@ -51,6 +50,7 @@ async def _send(request: HttpRequest, uid: str, room: str, message: dict[str, An
         expires_s=messaging.expiry(),
         flags=EntryFlag.HISTORICAL if historical else 0,
         done=done,
+        of_server=ready.caller.uid is None,
     )
     messaging.append(append)
     await committed
@@ -79,7 +79,7 @@ class ChannelMessageSent(BaseModel):
 @vendor.post(
     "/{app_id}/rtm/users/{uid}/channel_messages",
     response={200: ChannelMessageSent, VENDOR_FAILURES: VendorFailure},
-    throttle=[ProjectRate("rest_room_messages")],
+    auth=costs(server="rest_room_messages", user="message"),
 )
 async def channel_messages(
     request: HttpRequest, app_id: AppId, uid: UserId, body: VendorChannelMessage
@@ -112,7 +112,7 @@ class RoomMessageSent(BaseModel):
 @v1.post(
     "/projects/{app_id}/rooms/{room}/messages",
     response={200: RoomMessageSent, V1_FAILURES: V1Failure},
-    throttle=[ProjectRate("rest_room_messages")],
+    auth=costs(server="rest_room_messages", user="message"),
 )
 async def send_room_message(request: HttpRequest, app_id: AppId, room: RoomId, body: RoomMessage) -> RoomMessageSent:
     """Sends a message into a room. The answer means: committed, in this place of the room's order."""
@@ -135,7 +135,11 @@ class RoomHistory(BaseModel):
     more: bool
 
 
-@v1.get("/projects/{app_id}/rooms/{room}/messages", response={200: RoomHistory, V1_FAILURES: V1Failure})
+@v1.get(
+    "/projects/{app_id}/rooms/{room}/messages",
+    response={200: RoomHistory, V1_FAILURES: V1Failure},
+    auth=costs(user="history"),
+)
 async def list_room_messages(request: HttpRequest, app_id: AppId, room: RoomId, page: Query[Between]) -> RoomHistory:
     """The messages of a room between two seqs, both exclusive. A user must be in it."""
     caller = caller_of(request)

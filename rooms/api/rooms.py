@@ -7,7 +7,7 @@ from ninja import Query, Router
 from pydantic import BaseModel
 
 from realtime.errors import LIMIT_EXCEEDED, RpcError
-from realtime.rest.callers import caller_of
+from realtime.rest.callers import caller_of, costs
 from realtime.rest.errors import V1_FAILURES, V1Failure
 from realtime.rest.fields import QueryPage, QueryPlace, RoomId
 from realtime.rest.shapes import AppId
@@ -67,7 +67,11 @@ class Members(BaseModel):
     total: int
 
 
-@v1.get("/projects/{app_id}/rooms/{room}/members", response={200: Members, V1_FAILURES: V1Failure})
+@v1.get(
+    "/projects/{app_id}/rooms/{room}/members",
+    response={200: Members, V1_FAILURES: V1Failure},
+    auth=costs(user="members"),
+)
 async def members(request: HttpRequest, app_id: AppId, room: RoomId) -> Members:
     """Who is in a room. A user must be in it."""
     caller = caller_of(request)
@@ -83,7 +87,11 @@ class MemberCounts(BaseModel):
     counts: dict[str, int]
 
 
-@v1.get("/projects/{app_id}/member_counts", response={200: MemberCounts, V1_FAILURES: V1Failure})
+@v1.get(
+    "/projects/{app_id}/member_counts",
+    response={200: MemberCounts, V1_FAILURES: V1Failure},
+    auth=costs(user="member_counts"),
+)
 async def member_counts(
     request: HttpRequest,
     app_id: AppId,

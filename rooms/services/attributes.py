@@ -47,8 +47,10 @@ def change_attributes(
     revision: int | None,
     sizes: Sizes,
     now: datetime,
+    of_server: bool = False,
 ) -> Changed:
-    """Applies one change and appends its entry; concurrent writers never lose each other's keys.
+    """Applies one change and appends its entry; concurrent writers never lose each other's keys. `of_server`: the
+    project's own server makes it, in the user's name.
 
     The same message id again gets the first answer. With `revision` the change is made only if the attributes
     still have it. Raises RpcError `revision_conflict`, `size_overflow`, `invalid_params`, `limit_exceeded`.
@@ -58,7 +60,9 @@ def change_attributes(
 
     def attempt() -> Changed:
         with transaction.atomic():
-            return _change(project_id, room, uid, message_id, operation, attributes, keys, notify, revision, sizes, now)
+            return _change(
+                project_id, room, uid, message_id, operation, attributes, keys, notify, revision, sizes, now, of_server
+            )
 
     try:
         return attempt()
@@ -78,6 +82,7 @@ def _change(
     revision: int | None,
     sizes: Sizes,
     now: datetime,
+    of_server: bool,
 ) -> Changed:
     Room.objects.get_or_create(project_id=project_id, name=room, defaults={"touched_at": now})
     row = Room.objects.select_for_update().get(project_id=project_id, name=room)
@@ -107,7 +112,7 @@ def _change(
     row.empty_since = None
     row.save(update_fields=["revision", "attribute_count", "touched_at", "empty_since"])
     body = AttributesChanged(set=changed, deleted=deleted, revision=row.revision, notify=notify)
-    stream = ensure_stream(project_id=project_id, name=row.stream_name, creator=uid, now=now)
+    stream = ensure_stream(project_id=project_id, name=row.stream_name, creator=None if of_server else uid, now=now)
     seq = append_entry(
         stream_id=stream.id,
         event=ATTRIBUTES_CHANGED,
@@ -162,7 +167,7 @@ def clear_empty_room(
         row.attribute_count = 0
         row.save(update_fields=["revision", "attribute_count"])
         body = AttributesChanged(set={}, deleted=deleted, revision=row.revision, notify=False)
-        stream = ensure_stream(project_id=row.project_id, name=row.stream_name, creator="", now=now)
+        stream = ensure_stream(project_id=row.project_id, name=row.stream_name, creator=None, now=now)
         append_entry(
             stream_id=stream.id,
             event=ATTRIBUTES_CHANGED,

@@ -85,18 +85,27 @@ async def test_rule_size_a_project_has_a_quota_of_streams(make_project: Callable
 def test_rule_size_a_user_has_a_quota_of_new_streams_a_day(make_project: Callable[..., Project]) -> None:
     project = make_project(user_stream_quota=2)
 
-    def make(name: str, creator: str, now: datetime) -> None:
+    def make(name: str, creator: str | None, now: datetime) -> None:
         ensure_stream(project_id=project.pk, name=name, creator=creator, now=now)
 
     make("room:1", "ann", NOW)
     make("room:2", "ann", NOW + timedelta(hours=1))
     with pytest.raises(RpcError) as failed:
         make("room:3", "ann", NOW + timedelta(hours=2))
-    assert failed.value.kind.name == "limit_exceeded"
+    assert (failed.value.kind.name, str(failed.value)) == (
+        "limit_exceeded",
+        "You have written into too many new rooms today.",
+    )
+    make("inbox:1", "ann", NOW + timedelta(hours=2))
+    make("inbox:2", "ann", NOW + timedelta(hours=2))
+    with pytest.raises(RpcError, match="to too many new users"):
+        make("inbox:3", "ann", NOW + timedelta(hours=2))
+    for number in range(3, 6):
+        make(f"inbox:{number}", None, NOW + timedelta(hours=2))
     make("room:1", "ann", NOW + timedelta(hours=2))
     make("room:3", "bob", NOW + timedelta(hours=2))
     make("room:4", "ann", NOW + timedelta(hours=24, minutes=1))
-    assert counted(project) == 4
+    assert counted(project) == 9
 
 
 def test_a_row_made_by_two_at_once_is_one_and_counts_once(project: Project) -> None:
@@ -145,3 +154,29 @@ async def test_when_the_row_cannot_be_made_everybody_is_told_and_the_next_try_is
             assert (failed.value.name, failed.value.data["retryable"]) == ("unavailable", True)
     assert runtime.pressure.bytes == 0
     assert (await ann.send("math", "x", "m1"))["seq"] == 1
+
+
+async def test_a_quota_that_is_used_up_stops_nobody_elses_message_on_its_way(
+    make_project: Callable[..., Project],
+) -> None:
+    """Who comes while the row is being made for another."""
+    project = await elsewhere(make_project, user_stream_quota=1)
+    async with runtimes(1) as (here,), clients(project.app_id, "art", ann=here, bob=here, eve=here) as client:
+        await client("ann").call("room.join", room="math")
+        await client("ann").send("math", "x", "m1")
+        answers = {
+            uid: [
+                await client(uid).start(
+                    "room.send", room="art", message_id=f"m{number}", message={"type": "TEXT", "text": "x"}
+                )
+                for number in range(2)
+            ]
+            for uid in ("ann", "bob", "eve")
+        }
+        for answer in answers["ann"]:
+            with pytest.raises(CallFailed) as failed:
+                await answer
+            assert failed.value.name == "limit_exceeded"
+        seqs_of = {uid: [(await answer)["seq"] for answer in answers[uid]] for uid in ("bob", "eve")}
+        assert sorted(seqs_of["bob"] + seqs_of["eve"]) == [1, 2, 3, 4]
+        assert all(order == sorted(order) for order in seqs_of.values())

@@ -10,9 +10,9 @@ from django.test import Client as Browser
 
 from projects.credentials import create_credential, find_credential
 from projects.models import Project, RestCredential
-from projects.services import ban_user, issue_token
+from projects.services import ban_user
 from realtime.rest.credentials import KEPT_S
-from realtime.rest.handler import MAX_BODY_BYTES
+from realtime.rest.requests import MAX_BODY_BYTES
 from realtime.runtime import Runtime
 from tests.support.client import Client
 from tests.support.rest import Answer, Api, basic, request
@@ -23,17 +23,6 @@ ROOM_PATH = "rtm/users/ann/channel_messages"
 
 def project_of(api: Api) -> Project:
     return Project.objects.get(app_id=api.app)
-
-
-@pytest.fixture
-def as_user(api: Api) -> Callable[..., Api]:
-    """A user of the project, with a token."""
-
-    def make(uid: str, *, now: datetime | None = None, valid_s: int = 3600) -> Api:
-        issued = issue_token(project=project_of(api), uid=uid, now=now or datetime.now(UTC), valid_s=valid_s)
-        return Api(api.app, {"x-agora-token": issued.token, "x-agora-uid": uid})
-
-    return make
 
 
 def told(answer: Answer) -> tuple[int, str]:
@@ -93,9 +82,9 @@ async def test_a_credential_that_is_made_inactive_is_refused_within_seconds(
 
 
 async def test_a_token_is_good_for_its_own_user_only(
-    as_user: Callable[..., Api], runtime: Runtime, open_client: Callable[..., Client]
+    api: Api, as_user: Callable[..., Api], runtime: Runtime, open_client: Callable[..., Client]
 ) -> None:
-    ann = await sync_to_async(as_user)("ann")
+    ann = await sync_to_async(as_user)(api, "ann")
     assert (await ann.vendor("POST", ROOM_PATH, ROOM)).status == 200
     assert told(await ann.vendor("POST", "rtm/users/bob/channel_messages", ROOM)) == (
         401,
@@ -131,9 +120,9 @@ async def test_a_token_that_has_run_out_and_a_banned_user_are_refused(
     api: Api, as_user: Callable[..., Api], runtime: Runtime
 ) -> None:
     now = datetime.now(UTC)
-    old = await sync_to_async(as_user)("ann", now=now - timedelta(hours=2), valid_s=60)
+    old = await sync_to_async(as_user)(api, "ann", now=now - timedelta(hours=2), valid_s=60)
     assert told(await old.vendor("POST", ROOM_PATH, ROOM)) == (401, "The token has run out: get a new one.")
-    ann = await sync_to_async(as_user)("ann")
+    ann = await sync_to_async(as_user)(api, "ann")
     project = await sync_to_async(project_of)(api)
     await runtime.bridge.write(ban_user, project_id=project.pk, uid="ann", now=now)
     assert told(await ann.vendor("POST", ROOM_PATH, ROOM)) == (401, "The user is banned.")

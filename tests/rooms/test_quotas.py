@@ -11,8 +11,10 @@ from django.utils import timezone
 from messaging.models import Stream
 from projects.limits import RATES
 from projects.models import Project
+from realtime.runtime import Runtime
 from rooms.models import Room
 from tests.support.client import CallFailed, Client
+from tests.support.rest import Api
 
 Enter = Callable[..., Awaitable[Client]]
 FAST = {"rates": {name: [1_000_000, 1_000] for name in RATES}}
@@ -118,3 +120,35 @@ async def test_quotas_of_one_project_are_not_spent_by_another(
     for project in projects:
         ann = await enter(project.app_id, "ann", "math")
         assert (await send(ann, "math"))["seq"] == 1
+
+
+async def test_a_projects_own_server_has_the_projects_quota_only(
+    make_api: Callable[..., Api], runtime: Runtime
+) -> None:
+    """It writes to all the project's users and rooms, in one name; users with a token have theirs."""
+    api = await sync_to_async(make_api)(user_stream_quota=1, stream_quota=6)
+    told = {"message": {"type": "TEXT", "text": "hello"}, "offline": True}
+    put = {"uid": "desk", "attributes": {"a": "1"}}
+    for number in range(2):
+        assert (await api.v1("POST", f"users/desk/peers/u{number}/messages", told)).status == 200
+        said = {"uid": "desk", "message": told["message"]}
+        assert (await api.v1("POST", f"rooms/r{number}/messages", said)).status == 200
+        assert (await api.v1("PUT", f"rooms/a{number}/attributes", put)).status == 200
+    full = await api.v1("POST", "users/desk/peers/last/messages", told)
+    assert (full.status, full.json["error"]["message"]) == (409, "The project's quota of rooms and inboxes is used up.")
+
+
+async def test_a_user_writes_to_as_many_new_users_a_day_as_into_new_rooms(
+    make_api: Callable[..., Api], as_user: Callable[..., Api], runtime: Runtime
+) -> None:
+    api = await sync_to_async(make_api)(user_stream_quota=1)
+    ann = await sync_to_async(as_user)(api, "ann")
+    text = {"type": "TEXT", "text": "hello"}
+    for path, body, what in (
+        ("users/ann/peers/{}/messages", {"message": text, "offline": True}, "to too many new users"),
+        ("rooms/{}/messages", {"uid": "ann", "message": text}, "into too many new rooms"),
+    ):
+        assert (await ann.v1("POST", path.format("one"), body)).status == 200
+        refused = await ann.v1("POST", path.format("two"), body)
+        assert (refused.status, refused.json["error"]["message"]) == (409, f"You have written {what} today.")
+        assert (await ann.v1("POST", path.format("one"), body)).status == 200
