@@ -187,10 +187,8 @@ class Hub:
         if head is not None:
             stream.id, stream.epoch, stream.acked = head.id, head.epoch, head.acked
         stream.cursor = head.head if head is not None else 0
-        if stream.is_inbox and stream.held:
-            self.repairs.start(stream)  # it may have been held for long
-            return
-        self.drain_held(stream)
+        if not stream.is_inbox:  # of an inbox it is read, as it may have been held for long
+            self.drain_held(stream)
         if stream.held:
             self.repairs.soon(stream)
 

@@ -53,14 +53,16 @@ class Repairs:
                     self._hub.identify(stream, found)
             while stream.id is not None and stream.cursor is not None:
                 life = (stream.id, stream.epoch)
-                if stream.is_inbox:
-                    stream.held.clear()  # is read as well, without what is withdrawn by now
+                held = tuple(stream.held)
                 asked_ms = self._clock_ms()
                 entries = await self._store.read(stream.id, stream.cursor, PAGE_BYTES)
                 if life != (stream.id, stream.epoch):
                     continue  # reset meanwhile: what was read is of the lost time
-                if stream.is_inbox and self._hub.hints.is_late(asked_ms):
-                    continue
+                if stream.is_inbox:
+                    if self._hub.hints.is_late(asked_ms):
+                        continue
+                    for seq in held:  # what was held before is read as well, without what is withdrawn by now
+                        stream.held.pop(seq, None)
                 for entry in entries:
                     if entry.seq > stream.cursor:
                         self._hub.advance(stream, entry.seq, _pushed_text(stream, entry))
