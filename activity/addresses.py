@@ -10,20 +10,20 @@ _RELAY: Final = IPv4Network("192.88.99.0/24")
 """Once the anycast address of relays from IPv4 to IPv6."""
 
 
-Lookup = Callable[[str, int], Awaitable[list[str]]]
-"""A host's addresses at a port, the best first; raises OSError when it has none."""
+Lookup = Callable[[str], Awaitable[list[str]]]
+"""A host's addresses, the best first; raises OSError when it has none."""
 
 
 class Refused(Exception):
     """Nothing is sent to this address."""
 
 
-async def resolve(host: str, port: int, *, allow_private: bool, lookup: Lookup) -> list[str]:
+async def resolve(host: str, *, allow_private: bool, lookup: Lookup) -> list[str]:
     """The IP addresses to connect to, the best first: looked up once, so that what was checked is what is used.
 
     Raises Refused when any of the host's addresses is not a public one, OSError when it has none.
     """
-    addresses = await lookup(host, port)
+    addresses = await lookup(host)
     if not allow_private and not all(is_public(address) for address in addresses):
         raise Refused("The host has an address that is not public.")
     return addresses

@@ -1,4 +1,4 @@
-"""One POST: a new connection to a checked address, a time limit for all of it, no redirects, a bounded answer."""
+"""One POST: a new connection to a checked address, time limits, no redirects, a bounded answer."""
 
 import asyncio
 import contextlib
@@ -12,8 +12,10 @@ import h11
 
 from activity.addresses import Lookup, Refused, resolve
 
+LOOKUP_S: Final = 5.0
+"""For looking up the host's name, waiting for a thread included."""
 TIMEOUT_S: Final = 5.0
-"""From looking up the host's name to the answer's status."""
+"""After that, from connecting to the answer's status."""
 CONNECT_S: Final = 1.5
 """To one of several addresses, before the next is tried."""
 ANSWER_BYTES: Final = 16 * 1024
@@ -37,8 +39,8 @@ async def post(url: str, headers: Mapping[str, str], body: bytes, *, allow_priva
     port = parts.port or (443 if parts.scheme == "https" else 80)
     status: list[int] = []
     try:
+        addresses = await _look_up(host, allow_private=allow_private, lookup=lookup)
         async with asyncio.timeout(TIMEOUT_S):
-            addresses = await resolve(host, port, allow_private=allow_private, lookup=lookup)
             reader, writer = await _connect(addresses, port, host if parts.scheme == "https" else None)
             try:
                 await _exchange(reader, writer, _request(parts, headers, body), body, status)
@@ -48,6 +50,14 @@ async def post(url: str, headers: Mapping[str, str], body: bytes, *, allow_priva
         if not status:  # else it is known, whatever became of the rest
             raise PostFailed(_reason(error)) from error
     return status[0]
+
+
+async def _look_up(host: str, *, allow_private: bool, lookup: Lookup) -> list[str]:
+    try:
+        async with asyncio.timeout(LOOKUP_S):
+            return await resolve(host, allow_private=allow_private, lookup=lookup)
+    except TimeoutError:
+        raise PostFailed(f"no address within {LOOKUP_S:.0f} s") from None
 
 
 async def _connect(

@@ -14,6 +14,7 @@ from activity.lookups import Lookups
 from activity.selectors import due_webhooks
 from activity.services.deliveries import Claimed, Outcome, claim_deliveries, finish_attempts
 from activity.signature import sign
+from activity.standing import Standing
 from messaging.selectors import from_ms
 from realtime.parts import RecurringPart, Round, attempt
 from realtime.runtime import Runtime
@@ -28,8 +29,10 @@ FAILING_LANES: Final = 16
 
 
 class Post(Protocol):
-    def __call__(self, url: str, headers: dict[str, str], body: bytes, *, is_failing: bool) -> Awaitable[int]:
-        """The answer's status; raises PostFailed. `is_failing`: the receiver failed last time."""
+    def __call__(
+        self, url: str, headers: dict[str, str], body: bytes, *, project: int, is_proven: bool
+    ) -> Awaitable[int]:
+        """The answer's status; raises PostFailed. `is_proven`: the receiver is known to work."""
 
 
 class Sender(RecurringPart):
@@ -48,7 +51,7 @@ class Sender(RecurringPart):
         self._post = post or self._post_by_http
         self._jitter = jitter
         self._lanes: dict[int, asyncio.Task[None]] = {}
-        self._failing: set[int] = set()
+        self._standing = Standing(runtime.loop.time)
         self._lookups = lookups if lookups is not None else Lookups()
         self._draining = False
 
@@ -82,7 +85,8 @@ class Sender(RecurringPart):
     def _has_room(self, webhook_id: int) -> bool:
         if len(self._lanes) >= LANES or self._draining:
             return False
-        return webhook_id not in self._failing or len(self._failing.intersection(self._lanes)) < FAILING_LANES
+        is_failing = self._standing.is_failing
+        return not is_failing(webhook_id) or sum(map(is_failing, self._lanes)) < FAILING_LANES
 
     async def _serve(self, webhook_id: int) -> None:
         try:
@@ -93,23 +97,20 @@ class Sender(RecurringPart):
     async def _send_due(self, webhook_id: int) -> None:
         """Sends what is due for a webhook, in the order it was queued as far as that goes."""
         while not self._draining:
-            is_failing = webhook_id in self._failing
-            width = 1 if is_failing else WIDTH
+            width = 1 if self._standing.is_failing(webhook_id) else WIDTH
             claimed = await self._runtime.bridge.write(
                 claim_deliveries, webhook_id=webhook_id, limit=width, now=self._now()
             )
             if not claimed:
                 return
-            outcomes = await asyncio.gather(*(self._try(delivery, is_failing) for delivery in claimed))
-            if any(outcome.error for outcome in outcomes):
-                self._failing.add(webhook_id)
-            else:
-                self._failing.discard(webhook_id)
+            is_proven = self._standing.is_proven(webhook_id)
+            outcomes = await asyncio.gather(*(self._try(delivery, is_proven) for delivery in claimed))
+            self._standing.note(webhook_id, failed=any(outcome.error for outcome in outcomes))
             await self._runtime.bridge.write(finish_attempts, outcomes=outcomes, jitter=self._jitter(), now=self._now())
 
-    async def _try(self, delivery: Claimed, is_failing: bool) -> Outcome:
-        """`is_failing`: the receiver failed last time, in this process; a delivery that comes again tells as well."""
-        is_failing = is_failing or delivery.attempt > 1
+    async def _try(self, delivery: Claimed, is_proven: bool) -> Outcome:
+        """`is_proven`: in this process; a delivery that comes again tells that it has failed in some."""
+        is_proven = is_proven and delivery.attempt == 1
         body = delivery.payload.encode()
         timestamp = self._runtime.clock_ms() // 1000
         headers = {
@@ -119,14 +120,16 @@ class Sender(RecurringPart):
             "X-Rostrum-Signature": sign(delivery.secret, timestamp, body),
         }
         try:
-            status = await self._post(delivery.url, headers, body, is_failing=is_failing)
+            status = await self._post(delivery.url, headers, body, project=delivery.project, is_proven=is_proven)
         except PostFailed as failure:
             return Outcome(delivery.id, delivery.attempt, None, str(failure))
         error = "" if 200 <= status < 300 else f"answered {status}"
         return Outcome(delivery.id, delivery.attempt, status, error)
 
-    async def _post_by_http(self, url: str, headers: dict[str, str], body: bytes, *, is_failing: bool) -> int:
-        lookup = partial(self._lookups.find, is_failing=is_failing)
+    async def _post_by_http(
+        self, url: str, headers: dict[str, str], body: bytes, *, project: int, is_proven: bool
+    ) -> int:
+        lookup = partial(self._lookups.find, project=project, is_proven=is_proven)
         return await post(url, headers, body, allow_private=settings.WEBHOOK_ALLOW_PRIVATE, lookup=lookup)
 
     def _now(self) -> datetime:

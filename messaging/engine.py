@@ -77,8 +77,9 @@ class Messaging:
         """Appends whose stream is getting its row."""
         self._births: set[asyncio.Task[None]] = set()
         self._rows = StreamRows(runtime.loop)
-        self.on_acknowledged: list[Callable[[StreamKey, int], None]] = []
-        """Called with an inbox and the seq up to which its user has everything, once that is committed."""
+        self.on_acknowledged: list[Callable[[StreamKey, int, int], None]] = []
+        """Called with an inbox and the seq up to which its user has everything, once that is committed; and with the
+        generation of the login that acknowledged here, 0 for one elsewhere."""
 
     async def start(self) -> None:
         self._runtime.hints["acked"] = self._receive_acked
@@ -188,7 +189,7 @@ class Messaging:
                 stream.acked = mark.acked
                 self._tell_origins(stream)
             for listener in self.on_acknowledged:
-                listener(mark.key, mark.acked)
+                listener(mark.key, mark.acked, mark.generation)
 
     def _tell_origins(self, stream: LiveStream) -> None:
         """A hint to the processes whose senders wait."""
@@ -200,12 +201,13 @@ class Messaging:
 
     def _receive_acked(self, message: Mapping[str, Any]) -> None:
         for listener in self.on_acknowledged:
-            listener((message["project"], message["stream"]), message["seq"])
+            listener((message["project"], message["stream"]), message["seq"], 0)
 
     def _publish(self, key: StreamKey, appends: list[Append]) -> None:
         hub = self._hub
         stream = hub.live.get(key)
         entries = []
+        is_inbox = stream is not None and stream.is_inbox
         prefixes: dict[str, str] = {}
         for append in appends:
             if append.duplicate:
@@ -224,11 +226,15 @@ class Messaging:
             )
             entries.append((append.seq, text))
             if stream is not None:
-                hub.publish(stream, append.seq, text)
+                if is_inbox and hub.hints.is_late(append.ts):
+                    hub.expect(stream, append.seq)
+                else:
+                    hub.publish(stream, append.seq, text)
         if entries and hub.shared:
             row = stream if stream is not None else self._rows.get(key)
             epoch = row.epoch if row is not None else ""
-            hub.announce(key, StreamHead(appends[0].stream_id, epoch, entries[-1][0]), entries)
+            ts = next(append.ts for append in appends if not append.duplicate)
+            hub.hints.announce(key, StreamHead(appends[0].stream_id, epoch, entries[-1][0]), entries, ts)
 
 
 def publish_committed(runtime: object, committed: Committed) -> None:
@@ -246,5 +252,5 @@ def _publish_entry(runtime: Runtime, committed: Committed) -> None:
         if stream.id is None:
             hub.identify(stream, StreamHead(committed.head.id, committed.head.epoch, 0))
         hub.publish(stream, committed.entry.seq, text)
-    hub.announce(committed.key, committed.head, [(committed.entry.seq, text)])
+    hub.hints.announce(committed.key, committed.head, [(committed.entry.seq, text)], committed.entry.ts)
     hub.flush()

@@ -42,6 +42,8 @@ async def read(call: Call, params: ReadParams) -> Deferred:
     if subscription is None:
         raise RpcError(NOT_IN_ROOM)
     stream = subscription.stream
+    if stream.is_inbox:
+        await call.connection.drained()  # what is read may be withdrawn while it waits
     page = await call.runtime.recoveries.page(stream, max(params.after, stream.acked), PAGE_BYTES)
     live = not subscription.catching_up or page.last >= (stream.cursor or 0)
     result = ReadResult(

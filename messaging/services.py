@@ -12,8 +12,9 @@ from typing import Final
 from django.db import IntegrityError, transaction
 from django.db.models import F, Q, QuerySet
 
-from messaging.models import Entry, Stream, make_epoch
+from messaging.models import KEPT_FLAGS, Entry, Stream, make_epoch
 from messaging.selectors import first_seq_since, to_ms
+from messaging.sifting import OFFLINE_KEPT
 from projects.models import Project
 from realtime import bridge
 from realtime.errors import LIMIT_EXCEEDED, RpcError
@@ -114,9 +115,18 @@ def _tell(runtime: object, committed: Committed) -> None:
         publisher(runtime, committed)
 
 
-def purge_entries(*, project_id: int, before: datetime, batch: int = PURGE_BATCH) -> Iterator[int]:
-    """Deletes a project's entries from before a time, the oldest of each stream first. Each step is one short
-    transaction of at most `batch` entries and yields how many it deleted, so that the caller may stop between two.
+def expired_entries(*, before: datetime, now: datetime) -> QuerySet[Entry]:
+    """Those from before a time, save what is kept for users who are away and may still be delivered."""
+    expired = Entry.objects.filter(created_at__lt=before)
+    unread_since = now - OFFLINE_KEPT
+    if before <= unread_since:
+        return expired
+    return expired.exclude(flags__in=KEPT_FLAGS, seq__gt=F("stream__acked"), created_at__gte=unread_since)
+
+
+def purge_entries(*, project_id: int, before: datetime, now: datetime, batch: int = PURGE_BATCH) -> Iterator[int]:
+    """Deletes a project's expired entries, the oldest of each stream first. Each step is one short transaction of at
+    most `batch` entries and yields how many it deleted, so that the caller may stop between two.
 
     The seqs of what is left do not change. An entry is never deleted early; one with an older one after it, as
     processes' clocks may leave it, may stay until a later call.
@@ -124,7 +134,7 @@ def purge_entries(*, project_id: int, before: datetime, batch: int = PURGE_BATCH
     for stream_ids in _pages(Stream.objects.filter(project_id=project_id)):
         for stream_id in stream_ids:
             first_kept = first_seq_since(stream_id, 0, to_ms(before))
-            expired = Entry.objects.filter(stream_id=stream_id, created_at__lt=before)
+            expired = expired_entries(before=before, now=now).filter(stream_id=stream_id)
             if first_kept is not None:
                 expired = expired.filter(seq__lt=first_kept)
             while ids := list(expired.order_by("seq").values_list("pk", flat=True)[:batch]):

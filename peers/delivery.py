@@ -6,9 +6,9 @@ a user who is away.
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
-from typing import Final, NamedTuple
+from typing import Final
 
 from messaging.engine import Messaging
 from messaging.inbox import Receipt, settle_receipts
@@ -16,10 +16,11 @@ from messaging.journal import Append
 from messaging.models import EntryFlag, inbox_name
 from messaging.selectors import find_answer, has_arrived, stream_heads, withdrawn_among
 from messaging.sifting import set_lifetime
+from peers.outgoing import Answer, PeerMessage, Waiting, answer_of
 from peers.overflow import ANSWERED, Overflow
 from peers.waits import Waits
-from projects.selectors import Tenant
 from realtime.errors import INVALID_PARAMS, RpcError
+from realtime.hints import FRESH_MS
 from realtime.parts import RecurringPart, Round
 from realtime.presence import PresenceState
 from realtime.protocol import encode
@@ -30,56 +31,15 @@ from realtime.streams import StreamKey
 SENT: Final = "peer.sent"
 WAIT_S: Final = 9.0
 """A sender's client gives up after 10 s."""
+HINTED_S: Final = FRESH_MS / 1000 + 3
+"""So long after its commit another process may push a message, as long as clocks differ by no more than 3 s: before
+that none is given up."""
 LOOK_S: Final = 0.5
 BATCH: Final = 200
 """Messages that are settled in one transaction."""
 SECOND_S: Final = 20.0
 """So long after connecting, a login included, clients send again what was not answered before."""
 set_lifetime(SENT, ANSWERED)
-
-
-class Answer(NamedTuple):
-    """`ts`: when the server took the message, ms since 1970."""
-
-    received: bool
-    ts: int
-
-
-class PeerMessage(NamedTuple):
-    """A message on its way; `body` is the entry's, JSON text. `answer` is called once, on the loop; `committed` before
-    it, with when the server took the message (ms since 1970), as soon as it is committed and waits for its receiver.
-
-    `waits`: somebody waits for the answer: the project's own server (`of_server`), or the sender.
-    `may_be_second`: its sender has connected anew, and may have sent it already to a process that still has it in work.
-    """
-
-    project: Tenant
-    sender: str
-    peer: str
-    message_id: str
-    body: str
-    flags: int
-    began_s: float
-    answer: Callable[[Answer | RpcError], None]
-    committed: Callable[[int], None]
-    waits: bool = True
-    of_server: bool = False
-    may_be_second: bool = False
-
-    @property
-    def key(self) -> StreamKey:
-        return (self.project.id, inbox_name(self.peer))
-
-
-class _Waiting(NamedTuple):
-    """A committed message, without its body, that its receiver has not acknowledged yet. `repeated`: it may have been
-    withdrawn before."""
-
-    message: PeerMessage
-    stream_id: int
-    seq: int
-    ts: int
-    repeated: bool = False
 
 
 class PeerMessages(RecurringPart):
@@ -91,7 +51,7 @@ class PeerMessages(RecurringPart):
         """Whose receiver is not of this process. While there are any, whatever comes waits behind them, so that
         the order between two users is kept."""
         self._asker: asyncio.Task[None] | None = None
-        self._waiting: dict[StreamKey, list[_Waiting]] = {}
+        self._waiting: dict[StreamKey, list[Waiting]] = {}
         self.waits = Waits()
         self._overflow = Overflow(runtime)
 
@@ -116,7 +76,7 @@ class PeerMessages(RecurringPart):
             except RpcError as error:
                 message.answer(error)
                 return
-            message = message._replace(answer=partial(_end, end, message.answer))
+            message = message.ended_by(end)
         reachable = self._is_reachable_here(message.project.id, message.peer)
         if reachable is not None and self._asker is None:
             self._append(message, reachable=reachable)
@@ -140,14 +100,11 @@ class PeerMessages(RecurringPart):
         try:
             while self._to_ask:
                 messages, self._to_ask = self._to_ask, []
-                try:
-                    reachable = await self._reachable({message.key: message.peer for message in messages})
-                except RpcError as error:
+                question = self._reachable({message.key: message.peer for message in messages})
+                reachable = await answer_of(question, messages)
+                if reachable is not None:
                     for message in messages:
-                        message.answer(error)
-                    continue
-                for message in messages:
-                    self._append(message, reachable=message.key in reachable)
+                        self._append(message, reachable=message.key in reachable)
         finally:
             self._asker = None
 
@@ -189,25 +146,40 @@ class PeerMessages(RecurringPart):
 
     async def _answer_unsent(self, message: PeerMessage) -> None:
         """Nobody is there and nothing is to be kept. Only a repeated message was stored, and has its first answer."""
-        try:
-            first = await self._runtime.bridge.read(
-                find_answer, message.project.id, inbox_name(message.peer), message.sender, message.message_id
-            )
-            if first is None:
-                message.answer(Answer(False, self._runtime.clock_ms()))
-            elif first.event != SENT:
-                raise RpcError(INVALID_PARAMS, "message_id was used for something else with this peer.")
-            else:
-                await self._settle([_Waiting(message, first.stream_id, first.seq, first.ts)])
-        except RpcError as error:
-            message.answer(error)
+        found = await answer_of(self._stored(message), [message])
+        if isinstance(found, Answer):
+            message.answer(found)
+        elif found is not None:
+            message.committed(found.ts)
+            await self._wait_again(found)
+
+    async def _stored(self, message: PeerMessage) -> Waiting | Answer:
+        """A message that was stored under the same id, if there is one. Raises RpcError `invalid_params` when the id
+        was used for something else, `unavailable`."""
+        first = await self._runtime.bridge.read(
+            find_answer, message.project.id, inbox_name(message.peer), message.sender, message.message_id
+        )
+        if first is None:
+            return Answer(False, self._runtime.clock_ms())
+        if first.event != SENT:
+            raise RpcError(INVALID_PARAMS, "message_id was used for something else with this peer.")
+        return Waiting(message, first.stream_id, first.seq, first.ts, self._runtime.loop.time(), repeated=True)
 
     def _appended(self, message: PeerMessage, reachable: bool, append: Append) -> None:
         if append.error is not None:
             message.answer(append.error)
             return
         self._overflow.appended(append, reachable=reachable)
-        waiting = _Waiting(message._replace(body=""), append.stream_id, append.seq, append.ts, append.duplicate)
+        session = self._runtime.sessions.get(message.project.id, message.peer)
+        waiting = Waiting(
+            message._replace(body=""),
+            append.stream_id,
+            append.seq,
+            append.ts,
+            self._runtime.loop.time(),
+            session.generation if session is not None else 0,
+            append.duplicate,
+        )
         if append.duplicate or reachable:
             message.committed(append.ts)
         if append.duplicate:
@@ -217,7 +189,7 @@ class PeerMessages(RecurringPart):
         else:
             message.answer(Answer(False, append.ts))
 
-    async def _wait_again(self, waiting: _Waiting) -> None:
+    async def _wait_again(self, waiting: Waiting) -> None:
         """A repeated message may have arrived, or been withdrawn, long ago."""
         self._waiting.setdefault(waiting.message.key, []).append(waiting)
         try:
@@ -229,7 +201,7 @@ class PeerMessages(RecurringPart):
 
     # -- receipts ----------------------------------------------------------------------------------------
 
-    def _acknowledged(self, key: StreamKey, seq: int) -> None:
+    def _acknowledged(self, key: StreamKey, seq: int, reader: int) -> None:
         waiting = self._waiting.get(key)
         if waiting is None:
             return
@@ -238,38 +210,35 @@ class PeerMessages(RecurringPart):
             self._waiting[key] = left
         else:
             del self._waiting[key]
-        doubtful: list[_Waiting] = []
+        doubtful: list[Waiting] = []
         for one in waiting:
             if one.seq > seq:
                 continue
-            if self._may_be_withdrawn(one):
+            if not reader or reader != one.reader or self._may_be_withdrawn(one):
                 doubtful.append(one)
             else:
                 one.message.answer(Answer(True, one.ts))
         if doubtful:
             self._runtime.hub.spawn(self._confirm(doubtful))
 
-    def _may_be_withdrawn(self, one: _Waiting) -> bool:
-        """Whether something else than this process may have withdrawn it: an answer to an earlier attempt, newer ones
-        that are kept, or a login of the receiver that found it too old."""
+    def _may_be_withdrawn(self, one: Waiting) -> bool:
+        """Whether something else than this process may have withdrawn it before the login acknowledged that was here
+        when it was sent: an answer to another attempt, or newer ones that are kept. Another login may in any case."""
         waited_s = self._runtime.loop.time() - one.message.began_s
         return one.repeated or bool(one.message.flags & EntryFlag.OFFLINE) or waited_s > WAIT_S
 
-    async def _confirm(self, waiting: list[_Waiting]) -> None:
+    async def _confirm(self, waiting: list[Waiting]) -> None:
         """Answers messages to one peer that an acknowledgement has passed: nothing can happen to them any more."""
-        try:
-            seqs = [one.seq for one in waiting]
-            withdrawn = await self._runtime.bridge.read(withdrawn_among, waiting[0].stream_id, seqs)
-        except RpcError as error:
+        seqs = [one.seq for one in waiting]
+        question = self._runtime.bridge.read(withdrawn_among, waiting[0].stream_id, seqs)
+        withdrawn = await answer_of(question, [one.message for one in waiting])
+        if withdrawn is not None:
             for one in waiting:
-                one.message.answer(error)
-            return
-        for one in waiting:
-            one.message.answer(Answer(one.seq not in withdrawn, one.ts))
+                one.message.answer(Answer(one.seq not in withdrawn, one.ts))
 
-    def _take(self, ones: Sequence[_Waiting]) -> list[_Waiting]:
+    def _take(self, ones: Sequence[Waiting]) -> list[Waiting]:
         """Those of the messages that were still waiting; they are not any more."""
-        taken: list[_Waiting] = []
+        taken: list[Waiting] = []
         asked = set(map(id, ones))
         for key in {one.message.key for one in ones}:
             waiting = self._waiting.get(key, [])
@@ -284,8 +253,8 @@ class PeerMessages(RecurringPart):
     async def look(self) -> None:
         """Answers those whose receiver is not to be waited for any longer."""
         unknown: dict[StreamKey, str] = {}
-        unreachable: list[_Waiting] = []
-        waited: dict[StreamKey, list[_Waiting]] = {}
+        unreachable: list[Waiting] = []
+        waited: dict[StreamKey, list[Waiting]] = {}
         """Who waits for a peer of another process now: only these are given up by what is read then."""
         for key, waiting in self._waiting.items():
             peer = waiting[0].message.peer
@@ -303,9 +272,12 @@ class PeerMessages(RecurringPart):
                 online = set(unknown)  # only those are given up that have waited long enough
             for key in unknown.keys() - online:
                 unreachable += waited[key]
-        limit_s = self._runtime.loop.time() - WAIT_S
-        late = [one for waiting in self._waiting.values() for one in waiting if one.message.began_s <= limit_s]
-        given_up = self._take([*unreachable, *late])
+        now_s = self._runtime.loop.time()
+        late = [one for waiting in self._waiting.values() for one in waiting if one.message.began_s <= now_s - WAIT_S]
+        given_up = [*unreachable, *late]
+        if self._runtime.hub.shared:
+            given_up = [one for one in given_up if one.committed_s <= now_s - HINTED_S]
+        given_up = self._take(given_up)
         for start in range(0, len(given_up), BATCH):
             await self._settle(given_up[start : start + BATCH])
 
@@ -313,20 +285,12 @@ class PeerMessages(RecurringPart):
         """Of peers at other processes, whose hint may be lost, or who have another process by now."""
         of_stream = {self._waiting[key][0].stream_id: key for key in keys}
         for stream_id, head in (await self._runtime.bridge.read(stream_heads, list(of_stream))).items():
-            self._acknowledged(of_stream[stream_id], head.acked)
+            self._acknowledged(of_stream[stream_id], head.acked, 0)
 
-    async def _settle(self, waiting: list[_Waiting]) -> None:
+    async def _settle(self, waiting: list[Waiting]) -> None:
         receipts = [Receipt(one.stream_id, one.seq, bool(one.message.flags & EntryFlag.OFFLINE)) for one in waiting]
-        try:
-            arrived = await self._runtime.bridge.write(settle_receipts, receipts=receipts)
-        except RpcError as error:
-            for one in waiting:
-                one.message.answer(error)
-            return
-        for one, has in zip(waiting, arrived, strict=True):
-            one.message.answer(Answer(has, one.ts))
-
-
-def _end(end: Callable[[], None], answer: Callable[[Answer | RpcError], None], outcome: Answer | RpcError) -> None:
-    end()
-    answer(outcome)
+        question = self._runtime.bridge.write(settle_receipts, receipts=receipts)
+        arrived = await answer_of(question, [one.message for one in waiting])
+        if arrived is not None:
+            for one, has in zip(waiting, arrived, strict=True):
+                one.message.answer(Answer(has, one.ts))

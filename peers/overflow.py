@@ -12,7 +12,8 @@ from realtime.runtime import Runtime
 SIFT_EVERY: Final = 100
 """Entries of an inbox between two looks: so many more than are kept may be in it for a while."""
 ANSWERED: Final = timedelta(seconds=15)
-"""A message's sender has been answered by then, whatever clocks say."""
+"""A message's sender has been answered by then. Where clocks differ by more than 6 s, one may be pushed out sooner, and
+its sender hears that it has not arrived."""
 
 
 class Overflow:

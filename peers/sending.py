@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 
 from messaging.api import Draft
 from messaging.models import EntryFlag
-from peers.delivery import WAIT_S, Answer, PeerMessage, PeerMessages
+from peers.delivery import WAIT_S, PeerMessages
+from peers.outgoing import Answer, PeerMessage
 from realtime.errors import EXPIRED, RpcError
 from realtime.rest.state import Rest
 from realtime.runtime import Runtime

@@ -9,18 +9,16 @@ import asyncio
 import logging
 from collections import OrderedDict, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final, Literal
-
-import msgspec
+from typing import Any, Final
 
 from peers.groups import Groups, WatchKey, watch_group
+from peers.states import CHANGED, OnlineState, StatesNotice, online_state
 from realtime.connection import Connection
 from realtime.errors import LIMIT_EXCEEDED, NOT_LOGGED_IN, UNAVAILABLE, RpcError
 from realtime.frames import Chunk
 from realtime.parts import RecurringPart, Round
-from realtime.presence import PresenceState, PresenceUnavailable, SessionState
+from realtime.presence import PresenceUnavailable
 from realtime.protocol import notification_text
-from realtime.registry import event
 from realtime.runtime import Runtime
 from realtime.session import Session
 
@@ -34,22 +32,6 @@ RECHECKS_PER_S: Final = 2_000
 """So many uids a process rechecks in a second at most: up to 6,000 watched ones each have their turn in time."""
 PAGE: Final = 500
 """Uids in one question to the store."""
-OnlineState = Literal["ONLINE", "UNREACHABLE", "OFFLINE"]
-
-
-class StatesNotice(msgspec.Struct):
-    """The states of users that this connection has subscribed to have changed."""
-
-    states: dict[str, OnlineState]
-
-
-CHANGED: Final = event("presence.changed", StatesNotice)
-
-
-def online_state(found: SessionState | None) -> OnlineState:
-    if found is None:
-        return "OFFLINE"
-    return "UNREACHABLE" if found.state is PresenceState.UNREACHABLE else "ONLINE"
 
 
 class _Watch:

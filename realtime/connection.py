@@ -166,6 +166,23 @@ class Connection:
             self._drain = None
             self._waiting = 0
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether something waits in this process for a transport that is full."""
+        return self._drain is not None and not self._drain.done()
+
+    def when_drained(self, callback: Callable[[], None]) -> None:
+        """Called when nothing waits any more, or the connection is given up; at once if that is so."""
+        if self._drain is None or self._drain.done():
+            callback()
+        else:
+            self._drain.add_done_callback(lambda _drain: callback())
+
+    async def drained(self) -> None:
+        """Until nothing waits in this process."""
+        while self._drain is not None and not self._drain.done():
+            await asyncio.wait([self._drain])
+
     def acknowledge(self, received: int) -> None:
         """The client says that it has read `received` bytes in all. It cannot have read what has not left here."""
         if self.acked < received:

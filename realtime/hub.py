@@ -1,12 +1,12 @@
 """The hub: one cursor per live stream; every source of entries passes it, so members see them in order.
 
-Sources are local commits, services, hints from other processes and repairs. Hints may be lost: a gap is read from the
-database (`realtime.repairs`), and the heads of all live streams are compared (`realtime.heads`).
+Sources are local commits, services, hints from other processes (`realtime.hints`) and repairs. Hints may be lost: a
+gap is read from the database (`realtime.repairs`), and the heads of all live streams are compared (`realtime.heads`).
 """
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final
 
 from realtime.connection import Connection
@@ -14,12 +14,14 @@ from realtime.errors import UNAVAILABLE, RpcError
 from realtime.fanout import Fanout
 from realtime.frames import SMALL_CHARS, Chunk, batches
 from realtime.heads import HeadCheck
-from realtime.layer import Layer, stream_group
+from realtime.hints import Hints
+from realtime.layer import Layer
 from realtime.openings import Openings
 from realtime.protocol import notification_text
+from realtime.recovery import Recoveries
 from realtime.repairs import Repairs
 from realtime.rings import Rings
-from realtime.streams import LiveStream, StreamHead, StreamKey, StreamStore, Subscription, entries_size
+from realtime.streams import LiveStream, StreamHead, StreamKey, StreamStore, Subscription
 from realtime.tasks import cancel_all
 
 if TYPE_CHECKING:
@@ -28,7 +30,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 HELD_LIMIT: Final = 1_000
-LAYER_BYTES: Final = 256 * 1024
 
 
 class Hub:
@@ -39,17 +40,18 @@ class Hub:
         layer: Layer,
         store: StreamStore,
         node: str,
+        clock_ms: Callable[[], int],
     ) -> None:
         self._loop = loop
-        self._layer = layer
-        self._node = node
         self.fanout = Fanout(loop)
         self.live: dict[StreamKey, LiveStream] = {}
         self.rings = Rings(loop, self.live)
         self.shared = False
         """Whether other processes exist that want hints."""
         self._touched: list[LiveStream] = []
-        self.repairs = Repairs(self, loop=loop, store=store)
+        self.hints = Hints(self, layer=layer, node=node, clock_ms=clock_ms)
+        self.recoveries = Recoveries(self, store, clock_ms)
+        self.repairs = Repairs(self, loop=loop, store=store, clock_ms=clock_ms)
         self._heads = HeadCheck(self, store)
         self._openings = Openings(self, loop=loop, layer=layer, store=store)
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -112,7 +114,9 @@ class Hub:
             for subscription in list(stream.holds):
                 subscription.keep(ready)
             if stream.members:
-                if len(text) <= SMALL_CHARS:
+                if stream.is_inbox and (len(text) > SMALL_CHARS or any(reader.is_behind for reader in stream.members)):
+                    self.recoveries.put_off(stream, ready[0][0] - 1)
+                elif len(text) <= SMALL_CHARS:
                     self.fanout.broadcast(stream.members, Chunk(text, len(ready)))
                 else:
                     self._broadcast_large(stream, ready)
@@ -153,46 +157,6 @@ class Hub:
         self.fanout.broadcast(stream.members, Chunk(notification_text("stream.reset", params), 1))
         self._wake(stream)
 
-    # -- other processes ---------------------------------------------------------------------------------
-
-    def announce(self, key: StreamKey, head: StreamHead, entries: Sequence[tuple[int, str]]) -> None:
-        """One layer message for a stream's part of a group; the cost grows with processes, not members."""
-        if not self.shared:
-            return
-        message: dict[str, Any] = {
-            "kind": "entries",
-            "node": self._node,
-            "project": key[0],
-            "stream": key[1],
-            "id": head.id,
-            "epoch": head.epoch,
-            "head": entries[-1][0],
-        }
-        if entries_size(entries) <= LAYER_BYTES:
-            message["entries"] = [[seq, text] for seq, text in entries]
-        self._layer.send(stream_group(key), message)
-
-    def receive_hint(self, message: Mapping[str, Any]) -> None:
-        """Entries that another process committed, or (when they were too large) that there are some."""
-        stream = self.live.get((message["project"], message["stream"]))
-        if stream is None or message["node"] == self._node:
-            return
-        head = StreamHead(message["id"], message["epoch"], message["head"])
-        if stream.is_inbox:
-            stream.origins[message["node"]] = head.head
-        if not head.epoch:  # the sender has nobody in the stream and does not know
-            self.repairs.start(stream)
-            return
-        if stream.id is None:
-            self.identify(stream, head)
-        elif stream.epoch != head.epoch:
-            return  # an old hint, or the first news of a restored database: the head check tells which
-        for seq, text in message.get("entries", ()):
-            self.publish(stream, seq, text)
-        self.flush()
-        if stream.cursor is not None and head.head > stream.cursor and "entries" not in message:
-            self.repairs.start(stream)
-
     async def check_heads(self) -> None:
         """Has everything read that was committed and has not come. Raises RpcError `unavailable`."""
         await self._heads.check()
@@ -223,7 +187,8 @@ class Hub:
         if head is not None:
             stream.id, stream.epoch, stream.acked = head.id, head.epoch, head.acked
         stream.cursor = head.head if head is not None else 0
-        self.drain_held(stream)
+        if not stream.is_inbox:  # of an inbox it is read, as it may have been held for long
+            self.drain_held(stream)
         if stream.held:
             self.repairs.soon(stream)
 

@@ -3,18 +3,24 @@
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from realtime.close_codes import SESSION_LOST
-from realtime.errors import NOT_AUTHORIZED, RpcError
+from realtime.errors import NOT_AUTHORIZED, UNAVAILABLE, RpcError
+from realtime.frames import SMALL_CHARS
 from realtime.rings import RING_S
 from realtime.streams import PAGE_BYTES, LiveStream, StoredEntry, StreamStore, Subscription, entries_size, entry_text
 
 if TYPE_CHECKING:
+    from realtime.connection import Connection
     from realtime.hub import Hub
     from realtime.session import Session
 
 logger = logging.getLogger(__name__)
+
+READINGS: Final = 3
+"""Of an inbox, when each took so long that something may have been withdrawn meanwhile."""
 
 
 class Page(NamedTuple):
@@ -82,9 +88,15 @@ class Recoveries:
         if stream.id is None:
             return Page([], cursor)
         life = (stream.id, stream.epoch)
-        stored, is_all = await self._store.read_unread(stream.id, after, max_bytes)
-        if life != (stream.id, stream.epoch):
-            return Page([], stream.cursor or 0)
+        for _ in range(READINGS):
+            asked_ms = self._clock_ms()
+            stored, is_all = await self._store.read_unread(stream.id, after, max_bytes)
+            if life != (stream.id, stream.epoch):
+                return Page([], stream.cursor or 0)
+            if not self._hub.hints.is_late(asked_ms):
+                break
+        else:
+            raise RpcError(UNAVAILABLE)
         passed = [entry for entry in stored if entry.seq <= (stream.cursor or 0)]
         last = passed[-1].seq if passed else after
         if is_all or len(passed) < len(stored):
@@ -153,13 +165,34 @@ class Recoveries:
         self._hub.identify(stream, head)
         await self._hub.reach(stream, min(after, head.head))
 
+    def put_off(self, stream: LiveStream, after: int) -> None:
+        """An inbox's reader is behind, or much is there: what follows `after` is read when the reader has taken what is
+        on its way, so that nothing waits in this process that may be withdrawn meanwhile."""
+        for subscription in stream.subscriptions.values():
+            connection = subscription.session.connection
+            if connection is not None and connection in stream.members:
+                del stream.members[connection]
+                self._wait_for_reader(subscription, connection, after)
+
+    def _wait_for_reader(self, subscription: Subscription, connection: "Connection", after: int) -> None:
+        subscription.catching_up = True
+        connection.when_drained(partial(self._read_on, subscription, connection, after))
+
+    def _read_on(self, subscription: Subscription, connection: "Connection", after: int) -> None:
+        if subscription.catching_up and subscription.session.connection is connection:
+            self._hub.spawn(self.go_on(subscription, after))
+
     async def go_on(self, subscription: Subscription, last: int) -> None:
-        """Pushes what came after `last` until the subscription is live again: for a member whose new join failed."""
+        """Pushes what came after `last` until the subscription is live again: for a member whose new join failed, and
+        for one who was behind."""
         stream, connection = subscription.stream, subscription.session.connection
         life = (stream.id, stream.epoch)
         try:
             while connection is not None and connection.closed is None:
-                page = await self.page(stream, last)
+                if stream.is_inbox and connection.is_behind:
+                    self._wait_for_reader(subscription, connection, last)
+                    return
+                page = await self.page(stream, last, SMALL_CHARS if stream.is_inbox else PAGE_BYTES)
                 if subscription.session.connection is not connection or not subscription.is_open:
                     return
                 if life != (stream.id, stream.epoch):

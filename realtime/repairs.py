@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from realtime.errors import RpcError
@@ -22,10 +23,13 @@ def _pushed_text(stream: LiveStream, entry: StoredEntry) -> str:
 
 
 class Repairs:
-    def __init__(self, hub: "Hub", *, loop: asyncio.AbstractEventLoop, store: StreamStore) -> None:
+    def __init__(
+        self, hub: "Hub", *, loop: asyncio.AbstractEventLoop, store: StreamStore, clock_ms: Callable[[], int]
+    ) -> None:
         self._hub = hub
         self._loop = loop
         self._store = store
+        self._clock_ms = clock_ms
 
     def soon(self, stream: LiveStream, delay_s: float = GAP_S) -> None:
         """Unless what is missing comes by itself."""
@@ -49,9 +53,16 @@ class Repairs:
                     self._hub.identify(stream, found)
             while stream.id is not None and stream.cursor is not None:
                 life = (stream.id, stream.epoch)
+                held = tuple(stream.held)
+                asked_ms = self._clock_ms()
                 entries = await self._store.read(stream.id, stream.cursor, PAGE_BYTES)
                 if life != (stream.id, stream.epoch):
                     continue  # reset meanwhile: what was read is of the lost time
+                if stream.is_inbox:
+                    if self._hub.hints.is_late(asked_ms):
+                        continue
+                    for seq in held:  # what was held before is read as well, without what is withdrawn by now
+                        stream.held.pop(seq, None)
                 for entry in entries:
                     if entry.seq > stream.cursor:
                         self._hub.advance(stream, entry.seq, _pushed_text(stream, entry))

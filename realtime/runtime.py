@@ -24,7 +24,6 @@ from realtime.lease import Lease
 from realtime.parts import Part, Round, go_round
 from realtime.presence import MemoryPresence, PresenceStore, PresenceTiming, RedisPresence
 from realtime.pressure import Pressure
-from realtime.recovery import Recoveries
 from realtime.removals import LOOK_S, Removals
 from realtime.sessions import Sessions
 from realtime.silence import Silence
@@ -87,9 +86,10 @@ class Runtime:
             layer=self.layer,
             store=store,
             node=self.node,
+            clock_ms=clock_ms,
         )
         self.hub.shared = not isinstance(self.layer, NoLayer)
-        self.recoveries = Recoveries(self.hub, store, clock_ms)
+        self.recoveries = self.hub.recoveries
         self.sessions = Sessions(self, self.presence)
         self.silence = Silence(self)
         self.lease = Lease(self)
@@ -97,7 +97,7 @@ class Runtime:
         self.removals = Removals(self)
         self.draining = False
         self.hints: dict[str, Callable[[Mapping[str, Any]], None]] = {
-            "entries": self.hub.receive_hint,
+            "entries": self.hub.hints.receive,
             "evict": lambda _message: self._soon(self._renew()),
         }
         self._parts: dict[type[Part], Part] = {}

@@ -24,6 +24,7 @@ class Claimed:
     """A delivery that the caller is to send now. `attempt`: 1 is the first."""
 
     id: int
+    project: int
     attempt: int
     url: str
     secret: str
@@ -55,6 +56,7 @@ def claim_deliveries(*, webhook_id: int, limit: int, now: datetime) -> list[Clai
     return [
         Claimed(
             id=delivery.pk,
+            project=delivery.webhook.project_id,
             attempt=delivery.attempts + 1,
             url=delivery.webhook.url,
             secret=delivery.webhook.secret,

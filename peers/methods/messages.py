@@ -9,7 +9,8 @@ import msgspec
 from messaging.messages import Message, check_message
 from messaging.models import EntryFlag
 from messaging.selectors import peer_history
-from peers.delivery import SECOND_S, SENT, Answer, PeerMessage, PeerMessages
+from peers.delivery import SECOND_S, SENT, PeerMessages
+from peers.outgoing import Answer, PeerMessage
 from realtime.calls import Call
 from realtime.errors import (
     EXPIRED,

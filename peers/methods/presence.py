@@ -5,7 +5,8 @@ from typing import Annotated
 import msgspec
 
 from peers.methods.common import check_uids
-from peers.watches import OnlineState, Watches, online_state
+from peers.states import OnlineState, online_state
+from peers.watches import Watches
 from projects.limits import CEILINGS
 from realtime.calls import Call
 from realtime.errors import LIMIT_EXCEEDED, UNAVAILABLE, RpcError

@@ -4,6 +4,7 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -22,7 +23,8 @@ def lookups() -> Iterator[Lookups]:
 
 
 async def send(url: str, lookups: Lookups, *, allow_private: bool = True) -> int:
-    return await post(url, {"X-Test": "1"}, b"{}", allow_private=allow_private, lookup=lookups.find)
+    lookup = partial(lookups.find, project=1, is_proven=True)
+    return await post(url, {"X-Test": "1"}, b"{}", allow_private=allow_private, lookup=lookup)
 
 
 @pytest.mark.parametrize("status", [200, 204, 301, 404, 500])
@@ -50,6 +52,28 @@ async def test_a_slow_answer_is_none(
     receiver.script.append(behaviour)
     with pytest.raises(PostFailed, match="no answer within"):
         await send(receiver.url, lookups)
+
+
+async def test_a_look_up_has_a_time_of_its_own(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The receiver's begins after it: here there would be none left before."""
+    port = receiver.url.split(":")[2].split("/")[0]
+
+    async def slow(host: str) -> list[str]:
+        for _ in range(5):
+            await asyncio.sleep(0)
+        monkeypatch.setattr(http, "TIMEOUT_S", 5.0)
+        return ["127.0.0.1"]
+
+    async def silent(host: str) -> list[str]:
+        await asyncio.Event().wait()
+        return []
+
+    url = f"http://hooks.example:{port}/"
+    monkeypatch.setattr(http, "TIMEOUT_S", 0.0)
+    assert await post(url, {}, b"{}", allow_private=True, lookup=slow) == 204
+    monkeypatch.setattr(http, "LOOKUP_S", 0.1)
+    with pytest.raises(PostFailed, match="no address within"):
+        await post(url, {}, b"{}", allow_private=True, lookup=silent)
 
 
 async def test_a_connection_that_ends_without_an_answer_failed(receiver: Receiver, lookups: Lookups) -> None:

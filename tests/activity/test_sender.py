@@ -7,7 +7,7 @@ import pytest
 from asgiref.sync import sync_to_async
 
 from activity import http, sender
-from activity.lookups import FAILING_THREADS, Lookups
+from activity.lookups import OF_PROJECT, Lookups
 from activity.models import Webhook
 from activity.sender import Sender
 from activity.services.deliveries import BACK_OFF_S, LEASE, claim_deliveries
@@ -134,7 +134,9 @@ async def test_after_a_failure_one_goes_at_a_time_until_one_is_taken(
     class Counting:
         at_once = 0
 
-        async def __call__(self, url: str, headers: dict[str, str], body: bytes, *, is_failing: bool) -> int:
+        async def __call__(
+            self, url: str, headers: dict[str, str], body: bytes, *, project: int, is_proven: bool
+        ) -> int:
             self.at_once += 1
             if self.at_once == 1:
                 widths.append(0)
@@ -237,7 +239,7 @@ async def test_dead_receivers_do_not_take_all_lanes(
     gate = asyncio.Event()
     calls: list[str] = []
 
-    async def fail_or_wait(url: str, headers: dict[str, str], body: bytes, *, is_failing: bool) -> int:
+    async def fail_or_wait(url: str, headers: dict[str, str], body: bytes, *, project: int, is_proven: bool) -> int:
         calls.append(url)
         if "dead" in url and len(calls) > 4:
             await gate.wait()
@@ -266,33 +268,31 @@ async def test_dead_receivers_do_not_take_all_lanes(
     await part.stop()
 
 
-async def test_silent_name_servers_hold_up_no_other_webhook(
+async def test_silent_name_servers_hold_up_no_webhook_that_works(
     lifetime: Lifetime, fast_app: str, receiver: Receiver, name_server: NameServer
 ) -> None:
-    """As many endpoints as have a lane are broken, and the look-up of each holds its thread on and on."""
-    for number in range(sender.FAILING_LANES):
-        await make_webhook(fast_app, f"https://silent{number}.example/", events=["room.sent"])
+    """Even of the same project: as many endpoints as have a lane are broken, and their look-ups hold threads on and
+    on."""
+    healthy = await make_webhook(fast_app, receiver.url, events=["room.sent"])
     ann = await lifetime.enter(fast_app, "ann", "math")
-    await send(ann, "x")
+    await send(ann, "w")
     await pump(lifetime.runtime)
     part = Sender(lifetime.runtime, lookups=Lookups(name_server.resolve))
-    name_server.is_gone = True
     await part.look()
     await part.idle()
-    assert name_server.asked == sender.FAILING_LANES
-    name_server.is_gone = False
-    lifetime.clock.advance(BACK_OFF_S[0] * 1.2)
-    await part.look()
-    await until(lambda: name_server.waiting == FAILING_THREADS)
-    healthy = await make_webhook(fast_app, receiver.url, events=["room.sent"])
-    await send(ann, "y")
+    await asyncio.to_thread(receiver.wait_for_arrival)
+    assert texts(receiver) == ["w"]
+    for number in range(sender.FAILING_LANES):
+        await make_webhook(fast_app, f"https://silent{number}.example/", events=["room.sent"])
+    await send(ann, "x")
     await pump(lifetime.runtime)
     await part.look()
+    await until(lambda: name_server.waiting == OF_PROJECT)
     await asyncio.to_thread(receiver.wait_for_arrival)
-    assert name_server.waiting == FAILING_THREADS
+    assert (texts(receiver), name_server.waiting) == (["x"], OF_PROJECT)
     name_server.release()
     await part.idle()
-    assert await states(healthy) == ["delivered"]
+    assert await states(healthy) == ["delivered", "delivered"]
     await part.stop()
 
 

@@ -9,7 +9,7 @@ from asgiref.sync import sync_to_async
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from messaging.models import Entry, Stream
+from messaging.models import Entry, EntryFlag, Stream
 from messaging.services import append_entry, ensure_stream, purge_entries
 from projects.models import Project
 from tests.support.client import Client
@@ -54,7 +54,7 @@ def test_what_is_older_goes_and_the_rest_keeps_its_place(make_project: Callable[
     mixed = write(project, "mixed", 400, 399, 366, 364, 1)
     old = write(project, "old", 400, 400)
     fresh = write(project, "fresh", 0, 0)
-    assert list(purge_entries(project_id=project.pk, before=days_ago(365))) == [3, 2]
+    assert list(purge_entries(project_id=project.pk, before=days_ago(365), now=NOW)) == [3, 2]
     assert (seqs(mixed), seqs(old), seqs(fresh)) == ([4, 5], [], [1, 2])
     heads = {stream.name: stream.head for stream in Stream.objects.filter(project=project)}
     assert heads == {"room:mixed": 5, "room:old": 2, "room:fresh": 2}
@@ -63,40 +63,56 @@ def test_what_is_older_goes_and_the_rest_keeps_its_place(make_project: Callable[
 def test_it_deletes_in_batches_between_which_the_caller_may_stop(make_project: Callable[..., Project]) -> None:
     project = make_project()
     stream = write(project, "long", *[400] * 7)
-    steps = purge_entries(project_id=project.pk, before=days_ago(365), batch=3)
+    steps = purge_entries(project_id=project.pk, before=days_ago(365), now=NOW, batch=3)
     assert next(steps) == 3
     assert seqs(stream) == [4, 5, 6, 7], "the oldest first"
-    assert list(purge_entries(project_id=project.pk, before=days_ago(365), batch=3)) == [3, 1]
-    assert list(purge_entries(project_id=project.pk, before=days_ago(365), batch=3)) == []
+    assert list(purge_entries(project_id=project.pk, before=days_ago(365), now=NOW, batch=3)) == [3, 1]
+    assert list(purge_entries(project_id=project.pk, before=days_ago(365), now=NOW, batch=3)) == []
 
 
 def test_an_entry_exactly_as_old_as_allowed_stays(make_project: Callable[..., Project]) -> None:
     project = make_project()
     stream = write(project, "math", 365)
-    assert list(purge_entries(project_id=project.pk, before=days_ago(365))) == []
+    assert list(purge_entries(project_id=project.pk, before=days_ago(365), now=NOW)) == []
     assert seqs(stream) == [1]
 
 
 def test_nothing_goes_early_when_clocks_of_processes_disagree(make_project: Callable[..., Project]) -> None:
     project = make_project()
     stream = write(project, "math", 367, 364, 366, 1)
-    list(purge_entries(project_id=project.pk, before=days_ago(365)))
+    list(purge_entries(project_id=project.pk, before=days_ago(365), now=NOW))
     assert set(seqs(stream)) >= {2, 4}
     assert 1 not in seqs(stream)
+
+
+def test_what_is_kept_for_a_user_who_is_away_has_its_7_days(make_project: Callable[..., Project]) -> None:
+    """Also in a project that keeps its messages for less: 1 is too old, 2 is acknowledged, 5 was withdrawn."""
+    project = make_project(retention_days=1)
+    inbox = write(project, "bob", 8, 6, 6, 6, 6, 0)
+    Stream.objects.filter(pk=inbox.pk).update(acked=2)
+    kept = {1: EntryFlag.OFFLINE, 2: EntryFlag.OFFLINE, 4: EntryFlag.OFFLINE | EntryFlag.HISTORICAL}
+    for seq, flags in {**kept, 5: EntryFlag.OFFLINE | EntryFlag.WITHDRAWN}.items():
+        Entry.objects.filter(stream=inbox, seq=seq).update(flags=flags)
+    assert run("--project", project.app_id, "--dry-run")[-1] == "would delete 4 entries"
+    assert run("--project", project.app_id)[-1] == "deleted 4 entries"
+    assert seqs(inbox) == [4, 6]
+    Stream.objects.filter(pk=inbox.pk).update(acked=6)
+    run("--project", project.app_id)
+    assert seqs(inbox) == [6]
 
 
 def test_other_projects_are_not_touched(make_project: Callable[..., Project]) -> None:
     project, other = make_project(), make_project()
     write(project, "math", 400)
     kept = write(other, "math", 400)
-    assert list(purge_entries(project_id=project.pk, before=days_ago(365))) == [1]
+    assert list(purge_entries(project_id=project.pk, before=days_ago(365), now=NOW)) == [1]
     assert seqs(kept) == [1]
 
 
 def test_a_message_after_the_purge_has_the_next_seq(make_project: Callable[..., Project]) -> None:
     project = make_project()
     write(project, "math", 400, 400)
-    list(purge_entries(project_id=project.pk, before=days_ago(365)))
+    list(purge_entries(project_id=project.pk, before=days_ago(365), now=NOW))
     Entry.objects.filter(stream__project=project, message_id="m0").delete()
     assert seqs(write(project, "math", 0)) == [3]
 

@@ -3,11 +3,13 @@
 from unittest import mock
 
 import pytest
+from django.db import DatabaseError
 
 from messaging.engine import Messaging
 from messaging.journal import Append
 from peers.delivery import PeerMessages
 from tests.peers.post import Post, answered, committed, texts_in
+from tests.support.client import CallFailed
 from tests.support.doubles import until
 
 
@@ -175,3 +177,26 @@ async def test_rule_idempotency_a_message_id_serves_one_message_to_each_peer(pos
     assert await ann.send_to("bob", "one", "m1") is True
     assert await ann.send_to("carol", "another", "m1") is True
     assert (bob.texts(), carol.texts()) == (["one"], ["another"])
+
+
+# -- failures ------------------------------------------------------------------------------------------------
+
+
+async def test_a_failure_of_the_database_of_any_kind_is_an_answer_and_gives_the_place_back(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(**_: object) -> None:
+        raise DatabaseError("deadlock")
+
+    monkeypatch.setattr("peers.delivery.settle_receipts", fail)
+    ann, bob = await post.ann(), await post.bob(reads_inbox=False)
+    answer = await ann.start_send_to("bob", "hello", "m1")
+    await committed(answer, bob)
+    part = post.lifetime.runtime.part(PeerMessages)
+    (session,) = [session for session in post.lifetime.runtime.sessions.all() if session.uid == "ann"]
+    assert part.waits.of_sender[session.project.id, "ann"] == 1
+    await post.pass_time(9.1, ann, bob)
+    with pytest.raises(CallFailed) as failed:
+        await answered(answer)
+    assert failed.value.name == "unavailable"
+    assert part.waits.of_sender[session.project.id, "ann"] == 0

@@ -4,6 +4,7 @@ from typing import Any
 
 from messaging.engine import Messaging
 from messaging.journal import Mark
+from messaging.store import DatabaseStreamStore
 from tests.peers.post import KEPT, Post, answered, committed, texts_in
 from tests.support.client import Client
 
@@ -72,6 +73,25 @@ async def test_one_who_resumes_gets_what_came_meanwhile(post: Post) -> None:
     assert (login["resumed"], texts_in(login)) == (True, ["meanwhile"])
     await post.seen()
     assert await answered(answer) is True
+
+
+async def test_rule_peers_what_a_login_by_a_fast_clock_has_withdrawn_was_not_received(post: Post) -> None:
+    """Two processes' clocks differ by more than they may: a message of a moment ago is too old for the login, which so
+    says of it that it need not be delivered. Its sender does not take that for a receipt."""
+    ann, bob = await post.ann(), await post.bob(reads_inbox=False)
+    await bob.close()
+    await post.lifetime.settle()
+    first = await ann.start_send_to("bob", "withdrawn", "m1")
+    await post.committed()
+    store = post.lifetime.runtimes[post.place].recoveries._store
+    assert isinstance(store, DatabaseStreamStore)
+    store._clock_ms = lambda: post.lifetime.clock.now_ms() + 20_000
+    again = post.lifetime.open_client(post.place)
+    post.lifetime.clock.advance(1)
+    assert texts_in(await again.login(post.app, "bob")) == []
+    assert await ann.send_to("bob", "next", "m2") is True
+    await post.seen()
+    assert await answered(first) is False
 
 
 async def test_an_acknowledgement_of_what_is_not_there_yet_counts_for_what_is(post: Post) -> None:

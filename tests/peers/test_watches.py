@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from peers.watches import RECHECK_S, RECHECKS_PER_S, online_state
+from peers.states import online_state
+from peers.watches import RECHECK_S, RECHECKS_PER_S
 from realtime.presence import PresenceUnavailable
 from tests.peers.watching import Reads, project_of, recheck, subscribe, watches
 from tests.support.client import Client

@@ -83,7 +83,7 @@ async def test_rule_cursor_news_that_come_while_a_read_ends_are_read_too() -> No
     ann = await bench.join()
     bench.publish(*bench.commit(1))
     gate = bench.store.gate = Gate()
-    bench.hub.receive_hint(
+    bench.hub.hints.receive(
         {"kind": "entries", "node": "there", "project": KEY[0], "stream": KEY[1], "id": 1, "epoch": "", "head": 1}
     )
     await gate.arrived()

@@ -65,7 +65,7 @@ async def test_news_of_a_stream_that_had_no_row_here_are_looked_up() -> None:
     ann = await bench.join()
     bench.commit(2)
     hint = {"kind": "entries", "node": "there", "project": KEY[0], "stream": KEY[1], "id": 1, "epoch": "", "head": 2}
-    bench.hub.receive_hint(hint)
+    bench.hub.hints.receive(hint)
     await bench.settle()
     assert (ann.seqs(), bench.stream.epoch) == ([1, 2], "first")
 

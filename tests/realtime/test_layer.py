@@ -90,7 +90,7 @@ async def test_rule_pressure_a_layer_message_is_capped_at_256_kb(
     fast_app: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A larger one says: look at the head."""
-    monkeypatch.setattr("realtime.hub.LAYER_BYTES", 20_000)
+    monkeypatch.setattr("realtime.hints.LAYER_BYTES", 20_000)
     hints = Hints()
     async with runtimes(2, hints) as (here, there), clients(fast_app, "math", ann=here, bob=there) as client:
         await client("bob").send("math", "x", "m1")
@@ -101,7 +101,7 @@ async def test_rule_pressure_a_layer_message_is_capped_at_256_kb(
 
 
 def test_rule_pressure_the_cap_of_layer_messages() -> None:
-    from realtime.hub import LAYER_BYTES
+    from realtime.hints import LAYER_BYTES
 
     assert LAYER_BYTES == 256 * 1024
 

@@ -136,7 +136,7 @@ async def test_a_gap_that_retention_has_cut_is_told(project: Project, kept_from:
             await made.talk(1, later_ms=1_000)
             moments.append(made.now_ms)
         before = datetime.fromtimestamp([*moments, made.now_ms + 1][kept_from - 1] / 1000, UTC)
-        await elsewhere(lambda: list(purge_entries(project_id=project.pk, before=before)))
+        await elsewhere(lambda: list(purge_entries(project_id=project.pk, before=before, now=before)))
         state = await made.come_back()
         assert (state["recovered"], state["live"], got(state)) == (recovered, True, list(range(kept_from, 6)))
         await made.goes_on_at(6)

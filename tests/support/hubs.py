@@ -4,7 +4,6 @@ import asyncio
 from typing import cast
 
 from realtime.hub import Hub
-from realtime.recovery import Recoveries
 from realtime.streams import LiveStream, StoredEntry, StreamKey, Subscription, entry_text
 from tests.support.clock import Clock
 from tests.support.doubles import Hints, LogStore, Sink
@@ -25,9 +24,10 @@ class HubBench:
             layer=(hints or Hints()).layer(),
             store=self.store,
             node="here",
+            clock_ms=self.clock.now_ms,
         )
         self.hub.shared = True
-        self.recoveries = Recoveries(self.hub, self.store, self.clock.now_ms)
+        self.recoveries = self.hub.recoveries
 
     @property
     def stream(self) -> LiveStream:
@@ -56,10 +56,10 @@ class HubBench:
         """As another process's layer message does; with `head` alone: look at the head."""
         row = self.store.heads_of[KEY]
         message = {"kind": "entries", "node": "there", "project": KEY[0], "stream": KEY[1], "id": row.id}
-        message |= {"epoch": row.epoch, "head": entries[-1].seq if entries else head}
+        message |= {"ts": self.clock.now_ms(), "epoch": row.epoch, "head": entries[-1].seq if entries else head}
         if entries:
             message["entries"] = [[entry.seq, self.text(entry)] for entry in entries]
-        self.hub.receive_hint(message)
+        self.hub.hints.receive(message)
 
     def text(self, entry: StoredEntry) -> str:
         return entry_text(self.stream.json_name, entry)

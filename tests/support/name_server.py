@@ -16,7 +16,7 @@ class NameServer:
         self._lock = threading.Lock()
         self._released = threading.Event()
 
-    def resolve(self, host: str, port: int) -> list[str]:
+    def resolve(self, host: str) -> list[str]:
         """Blocks for a silent host until `release`; then there is none of that name."""
         with self._lock:
             self.asked += 1

@@ -5,9 +5,8 @@ from typing import Any, Final
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from messaging.models import Entry
 from messaging.retention import purges
-from messaging.services import purge_entries
+from messaging.services import expired_entries, purge_entries
 from projects.models import Project
 
 REPORT_EVERY: Final = 100_000
@@ -35,10 +34,10 @@ class Command(BaseCommand):
         for one in projects:
             before = now - timedelta(days=one.retention_days)
             if dry_run:
-                expired = Entry.objects.filter(stream__project=one, created_at__lt=before).count()
+                expired = expired_entries(before=before, now=now).filter(stream__project=one).count()
                 verb = "would delete"
             else:
-                expired = self._purge(one, before)
+                expired = self._purge(one, before, now)
                 verb = "deleted"
             total += expired
             if expired or options["verbosity"] > 1:
@@ -47,9 +46,9 @@ class Command(BaseCommand):
             self._purge_others(one, now, dry_run=dry_run)
         self.stdout.write(f"{'would delete' if dry_run else 'deleted'} {total} entries")
 
-    def _purge(self, project: Project, before: datetime) -> int:
+    def _purge(self, project: Project, before: datetime, now: datetime) -> int:
         deleted = reported = 0
-        for step in purge_entries(project_id=project.pk, before=before):
+        for step in purge_entries(project_id=project.pk, before=before, now=now):
             deleted += step
             if deleted - reported >= REPORT_EVERY:
                 reported = deleted
