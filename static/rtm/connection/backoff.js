@@ -4,6 +4,7 @@ export class Backoff {
   #random;
   #baseMs;
   #capMs;
+  /** Since the last success. */
   #attempts = 0;
 
   /**
@@ -16,19 +17,14 @@ export class Backoff {
     this.#capMs = capMs;
   }
 
-  /** Attempts since the last success. */
-  get attempts() {
-    return this.#attempts;
-  }
-
   /**
-   * @param {number | null} [givenMs] a wait the server asked for: it has spread its clients itself
+   * @param {number | null} [givenMs] a wait the server asked for, if not 0: it has spread its clients itself
    * @returns {number} milliseconds
    */
   next(givenMs = null) {
     const ceiling = Math.min(this.#capMs, this.#baseMs * 2 ** Math.min(this.#attempts, 30));
     this.#attempts += 1;
-    return givenMs ?? Math.round(this.#random() * ceiling);
+    return givenMs || Math.round(this.#random() * ceiling);
   }
 
   reset() {

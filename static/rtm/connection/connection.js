@@ -43,6 +43,7 @@ export class Connection {
   #inbound;
   /** @type {import("./runtime.js").SocketLike | null} null once ended */
   #socket = null;
+  /** Whether requests can be sent. */
   #isOpen = false;
   #nextId = 1;
   /** @type {Map<number | string, {method: string, settle: Settle, timer: unknown}>} */
@@ -57,6 +58,7 @@ export class Connection {
   #sentAt = 0;
   #receivedAt = 0;
   #hasGrace = false;
+  #lose = (code = 1006) => this.#end(endingOf(code, this.#notice));
   #rttMs = NaN;
 
   /**
@@ -70,7 +72,7 @@ export class Connection {
     this.#inbound = new Inbound(runtime, {
       take: (message) => this.#take(message),
       frameEnded: () => this.#frameEnded(),
-      closed: (code) => this.#end(endingOf(code, this.#notice)),
+      closed: this.#lose,
     });
     let socket;
     try {
@@ -78,7 +80,7 @@ export class Connection {
     } catch (error) {
       // No address, or one that the page's policy forbids: told to who can mend it, and lost like any other.
       reportError(error);
-      this.#arm("open", 0, () => this.#end(endingOf(1006)));
+      this.#arm("open", 0, this.#lose);
       return;
     }
     this.#socket = socket;
@@ -93,12 +95,7 @@ export class Connection {
       if (socket === this.#socket) this.#inbound.close(event.code);
     };
     socket.onerror = null;
-    this.#arm("open", OPEN_TIMEOUT_MS, () => this.#end(endingOf(1006)));
-  }
-
-  /** Whether requests can be sent. */
-  get isOpen() {
-    return this.#isOpen;
+    this.#arm("open", OPEN_TIMEOUT_MS, this.#lose);
   }
 
   /** When the last frame came, by the monotonic clock. */
@@ -128,10 +125,7 @@ export class Connection {
       return;
     }
     const id = this.#nextId++;
-    const timer = this.#runtime.setTimeout(() => {
-      this.#pending.delete(id);
-      settle(new TimeoutError(method), null);
-    }, timeoutMs);
+    const timer = this.#runtime.setTimeout(() => this.#settle(id, new TimeoutError(method), null), timeoutMs);
     this.#pending.set(id, { method, settle, timer });
     this.#send(encodeRequest(method, params, id));
   }
@@ -160,7 +154,8 @@ export class Connection {
 
   /** Lets the socket go. Calls under way fail; `ended` is not called. */
   close() {
-    this.#release()();
+    this.#release();
+    this.#fail();
   }
 
   #opened() {
@@ -177,7 +172,7 @@ export class Connection {
       this.#inbound.add(frame);
     } catch {
       // Bytes of another program, or a cut frame: nothing after them can be trusted, a new connection can.
-      this.#end(endingOf(1006));
+      this.#lose();
     }
     this.#inbound.pace.run();
   }
@@ -196,18 +191,20 @@ export class Connection {
       else if (message.method !== "session.alive") this.#handlers.pushed(message.method, message.params);
       return;
     }
-    const pending = message.id === null ? undefined : this.#pending.get(message.id);
-    if (message.id === null || !pending) return;
-    this.#pending.delete(message.id);
-    this.#runtime.clearTimeout(pending.timer);
-    if (message.kind === "result") pending.settle(null, message.result);
-    else pending.settle(new RpcError(message.error), null);
+    if (message.kind === "result") {
+      this.#settle(message.id, null, message.result);
+      return;
+    }
+    const error = new RpcError(message.error);
+    if (message.id !== null) this.#settle(message.id, error, null);
+    // What could not be read is one of these, and the others do not wait for it.
+    else this.#fail(() => error);
   }
 
   /** @param {any} notice */
   #announced(notice) {
     this.#notice = notice;
-    this.#arm("closing", CLOSING_MS, () => this.#end(endingOf(1006, notice)));
+    this.#arm("closing", CLOSING_MS, this.#lose);
   }
 
   /** @param {string} frame */
@@ -270,15 +267,12 @@ export class Connection {
 
   /** @param {Ending} ending */
   #end(ending) {
-    const failCalls = this.#release();
+    this.#release();
     this.#handlers.ended(ending);
-    failCalls();
+    this.#fail();
   }
 
-  /**
-   * Forgets the socket, so that nothing it still says is heard.
-   * @returns {() => void} fails the calls under way
-   */
+  /** Forgets the socket, so that nothing it still says is heard. */
   #release() {
     const socket = this.#socket;
     this.#socket = null;
@@ -286,13 +280,19 @@ export class Connection {
     this.#inbound.pace.stop();
     for (const name of [...this.#timers.keys()]) this.#disarm(name);
     socket?.close(1000);
-    const calls = [...this.#pending.values()];
-    this.#pending.clear();
-    return () => {
-      for (const { method, settle, timer } of calls) {
-        this.#runtime.clearTimeout(timer);
-        settle(new ConnectionLostError(method), null);
-      }
-    };
+  }
+
+  /** All calls under way. @param {(method: string) => RtmError} [errorOf] */
+  #fail(errorOf = (method) => new ConnectionLostError(method)) {
+    for (const [id, { method }] of [...this.#pending]) this.#settle(id, errorOf(method), null);
+  }
+
+  /** @param {number | string} id @param {RtmError | null} error @param {any} result */
+  #settle(id, error, result) {
+    const pending = this.#pending.get(id);
+    if (!pending) return;
+    this.#pending.delete(id);
+    this.#runtime.clearTimeout(pending.timer);
+    pending.settle(error, result);
   }
 }

@@ -1,16 +1,13 @@
 /**
  * A small typed event emitter. A listener that throws does not keep the others from running: its error is
- * reported and the next listener is called.
+ * reported and the next listener is called. What a listener causes is told after what it was told itself, so that
+ * all listeners hear it in the same order.
  */
 
-/** @param {unknown} error told as one that nobody caught */
+/** @param {unknown} error told as one that nobody caught; Node, which would end with it, has it in its log */
 export function reportError(error) {
-  if (typeof globalThis.reportError === "function") globalThis.reportError(error);
-  else {
-    queueMicrotask(() => {
-      throw error;
-    });
-  }
+  if (globalThis.reportError) globalThis.reportError(error);
+  else console.error(error);
 }
 
 /** @typedef {{listener: (...args: any[]) => void, once: boolean}} Registration */
@@ -19,12 +16,8 @@ export function reportError(error) {
 export class Emitter {
   /** @type {Map<string, Registration[]>} lists that are replaced, never changed: an emit goes on with the one it found */
   #listeners = new Map();
-  #report;
-
-  /** @param {(error: unknown) => void} [report] what to do with the error of a listener */
-  constructor(report = reportError) {
-    this.#report = report;
-  }
+  /** @type {[name: string, args: any[]][]} the event that is told right now, and those behind it */
+  #events = [];
 
   /**
    * @template {keyof Events & string} Name
@@ -65,16 +58,10 @@ export class Emitter {
    * @returns {boolean} whether anybody listened
    */
   emit(name, ...args) {
-    const known = this.registrations(name);
-    for (const entry of known) {
-      if (entry.once) this.#drop(name, entry);
-      try {
-        entry.listener.apply(this, args);
-      } catch (error) {
-        this.#report(error);
-      }
-    }
-    return known.length > 0;
+    const isHeard = this.registrations(name).length > 0;
+    if (this.#events.push([name, args]) > 1) return isHeard;
+    for (let event; (event = this.#events[0]); this.#events.shift()) this.#tell(...event);
+    return isHeard;
   }
 
   /**
@@ -89,6 +76,21 @@ export class Emitter {
   forget(name) {
     if (name === undefined) this.#listeners.clear();
     else this.#listeners.delete(name);
+  }
+
+  /**
+   * @param {string} name
+   * @param {any[]} args
+   */
+  #tell(name, args) {
+    for (const entry of this.registrations(name)) {
+      if (entry.once) this.#drop(name, entry);
+      try {
+        entry.listener.apply(this, args);
+      } catch (error) {
+        reportError(error);
+      }
+    }
   }
 
   /**

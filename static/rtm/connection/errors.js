@@ -18,7 +18,7 @@ export class RtmError extends Error {
 
   /** Milliseconds after which the server would take the call again; 0 when it did not say. */
   get retryAfterMs() {
-    return typeof this.data.retry_after_ms === "number" ? this.data.retry_after_ms : 0;
+    return this.data.retry_after_ms ?? 0;
   }
 }
 

@@ -33,10 +33,14 @@
  * @param {string} method
  * @param {object} params
  * @param {number} [id] absent: a notification, which is not answered
- * @returns {string} one frame
+ * @returns {string} one frame, as UTF-8 can have it: half a character is the replacement character
  */
 export function encodeRequest(method, params, id) {
-  return JSON.stringify(id === undefined ? { jsonrpc: "2.0", method, params } : { jsonrpc: "2.0", id, method, params });
+  // `id` is left out where it is undefined. Of surrogates only lone ones are written as escapes; each escape is taken
+  // as a whole, so that a backslash in a text is none of them.
+  return JSON.stringify({ jsonrpc: "2.0", id, method, params }).replace(/\\(ud[89a-f]..|.)/g, (escape, { length }) =>
+    length > 1 ? "\ufffd" : escape,
+  );
 }
 
 /**

@@ -27,7 +27,7 @@ export class Attendance {
   #toldCount = -1;
   /** Who was here by the first list: whoever came between one's own arrival and that list is still to be told of. */
   #untold = new Set();
-  /** @type {Map<string, boolean> | null} who came (true) or left while the list is asked for: newer than it */
+  /** @type {Map<string, boolean> | null} who came (true) or left before the list is there: newer than it */
   #noticed = null;
   /** @type {unknown} */
   #timer = null;
@@ -50,6 +50,7 @@ export class Attendance {
   /** The messages are told: asks who is here, and follows the notices. */
   follow() {
     this.#isFollowing = true;
+    this.#noticed = new Map();
     const life = ++this.#life;
     // One's own join has told the count; what a gap has left of it comes with the list.
     if (!this.#hasList) this.#tellCount(this.members.count);
@@ -89,25 +90,27 @@ export class Attendance {
   noticed(uid, isIn) {
     // Before that, the list that will be asked for has it.
     if (!this.#isFollowing) return;
+    // Who leaves before the first list was here, and is in none.
+    const isUntold = isIn ? this.#untold.has(uid) : !this.#hasList && this.#noticed?.get(uid) !== false;
+    this.#untold.delete(uid);
     this.#noticed?.set(uid, isIn);
-    const isUntold = this.#untold.delete(uid);
     const isNew = isIn ? this.members.join(uid) : this.members.leave(uid);
-    if (isNew || (isIn && isUntold)) this.#tellOf(uid, isIn);
+    if (isNew || isUntold) this.#tellOf(uid, isIn);
     if (isNew) this.#tell.members();
   }
 
   /** @param {number} life */
   #ask(life) {
-    this.#noticed = new Map();
+    this.#noticed ??= new Map();
     this.#session.request("room.members", { room: this.#room }, (error, result) => {
       if (life !== this.#life) return;
-      const noticed = this.#noticed ?? new Map();
-      this.#noticed = null;
       if (error) {
-        if (error.retryable) this.#later(this.#backoff.next(error.retryAfterMs || null), () => this.#ask(life));
+        if (error.retryable) this.#later(this.#backoff.next(error.retryAfterMs), () => this.#ask(life));
         return;
       }
       this.#backoff.reset();
+      const noticed = this.#noticed ?? new Map();
+      this.#noticed = null;
       this.#take(result, noticed, life);
     });
   }

@@ -25,6 +25,12 @@ import { RtmError, TimeoutError } from "../connection/errors.js";
  */
 
 /**
+ * @typedef {object} CallOptions
+ * @property {boolean} [isPatient] waits also where it is made too often
+ * @property {(result: any) => void} [apply] called with the answer's frame, before anything behind it is handed on
+ */
+
+/**
  * @typedef {object} Lane
  * @property {Call[]} waiting ascending by number
  * @property {Set<Call>} underWay
@@ -61,10 +67,10 @@ export class Calls {
    * @param {string} method
    * @param {object} params
    * @param {number} timeoutMs for all attempts together
-   * @param {boolean} [isPatient] waits also where it is made too often
+   * @param {CallOptions} [options]
    * @returns {Promise<any>}
    */
-  make(method, params, timeoutMs, isPatient = false) {
+  make(method, params, timeoutMs, { isPatient = false, apply } = {}) {
     if (this.#waiting >= LIMIT) return Promise.reject(new RtmError("too_often", "too many calls wait", true));
     return new Promise((resolve, reject) => {
       this.#place({
@@ -74,7 +80,11 @@ export class Calls {
         deadline: this.#runtime.monotonicNow() + timeoutMs,
         isRestoring: false,
         isPatient,
-        settle: (error, result) => (error ? reject(error) : resolve(result)),
+        settle: (error, result) => {
+          if (error) return reject(error);
+          apply?.(result);
+          resolve(result);
+        },
         timer: null,
         isSettled: false,
       });
@@ -201,7 +211,7 @@ export class Calls {
       return;
     }
     const comesAgain = error && (PASSING.includes(error.name) || (call.isPatient && error.retryable));
-    const pauseMs = comesAgain ? lane.backoff.next(error.retryAfterMs || null) : 0;
+    const pauseMs = comesAgain ? lane.backoff.next(error.retryAfterMs) : 0;
     if (comesAgain && pauseMs < this.#leftMs(call)) {
       lane.pause ??= this.#runtime.setTimeout(() => {
         lane.pause = null;

@@ -100,7 +100,7 @@ export class Invitations extends Emitter {
     if (view.state === "SENT" && view.callee === this.#session.uid) {
       // Shown from now on; what has become of it meanwhile is told by its next entry.
       const { caller, invitation } = view;
-      this.#session.call("invitation.confirm", { invitation, caller }, TIMEOUT_MS, true).catch(() => {});
+      this.#session.call("invitation.confirm", { invitation, caller }, TIMEOUT_MS, { isPatient: true }).catch(() => {});
     }
     this.emit("changed", view, !known);
   }

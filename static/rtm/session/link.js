@@ -163,7 +163,7 @@ export class Link {
         this.#options.up(result);
       } else {
         this.release()?.close();
-        if (error.retryable) this.#retryIn(this.#backoff.next(error.retryAfterMs || null));
+        if (error.retryable) this.#retryIn(this.#backoff.next(error.retryAfterMs));
         else this.#options.refused(error);
       }
     });
@@ -174,7 +174,7 @@ export class Link {
     const wasStable = this.#isUp && this.#options.runtime.monotonicNow() - this.#upSince >= STABLE_MS;
     this.release();
     if (wasStable) this.#backoff.reset();
-    if (ending.reconnect) this.#retryIn(this.#backoff.next(ending.delayMs || null));
+    if (ending.reconnect) this.#retryIn(this.#backoff.next(ending.delayMs));
     this.#options.down(ending);
   }
 

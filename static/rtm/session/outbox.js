@@ -202,7 +202,7 @@ export class Outbox {
     this.#pause ??= this.#runtime.setTimeout(() => {
       this.#pause = null;
       this.#pump();
-    }, this.#backoff.next(error.retryAfterMs || null));
+    }, this.#backoff.next(error.retryAfterMs));
   }
 
   /**

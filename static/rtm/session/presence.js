@@ -12,7 +12,7 @@ import { Emitter } from "../connection/emitter.js";
 /** @extends {Emitter<PresenceEvents>} */
 export class Presence extends Emitter {
   #session;
-  /** @type {Map<string, OnlineState | null>} of the users subscribed to; null until the first answer */
+  /** @type {Map<string, OnlineState>} of the users subscribed to */
   #known = new Map();
   /** @type {unknown} runs while somebody may come back to a server that has forgotten them */
   #timer = null;
@@ -37,18 +37,20 @@ export class Presence extends Emitter {
    * @returns {Promise<void>}
    */
   async subscribe(uids) {
-    const { states } = await this.#session.call("presence.subscribe", { uids });
-    for (const [uid, state] of Object.entries(states)) this.#known.set(uid, state);
-    this.emit("changed", states);
+    await this.#call("subscribe", uids, ({ states }) => {
+      for (const [uid, state] of Object.entries(states)) this.#known.set(uid, state);
+      this.emit("changed", states);
+    });
   }
 
   /**
-   * @param {string[]} uids of whom nothing is told any more, from now on
+   * @param {string[]} uids of whom nothing is told any more, once the server has taken it
    * @returns {Promise<void>}
    */
   async unsubscribe(uids) {
-    for (const uid of uids) this.#known.delete(uid);
-    await this.#session.call("presence.unsubscribe", { uids });
+    await this.#call("unsubscribe", uids, () => {
+      for (const uid of uids) this.#known.delete(uid);
+    });
   }
 
   /** @returns {Promise<string[]>} the users subscribed to */
@@ -85,13 +87,17 @@ export class Presence extends Emitter {
 
   /** @param {States} states new ones, or the same */
   pushed(states) {
-    /** @type {States} */
-    const changed = {};
-    for (const [uid, state] of Object.entries(states)) {
-      if (!this.#known.has(uid) || this.#known.get(uid) === state) continue;
-      this.#known.set(uid, state);
-      changed[uid] = state;
-    }
-    if (Object.keys(changed).length > 0) this.emit("changed", changed);
+    const changed = Object.entries(states).filter(([uid, state]) => (this.#known.get(uid) ?? state) !== state);
+    for (const [uid, state] of changed) this.#known.set(uid, state);
+    if (changed.length > 0) this.emit("changed", Object.fromEntries(changed));
+  }
+
+  /**
+   * @param {string} verb
+   * @param {string[]} uids
+   * @param {(result: any) => void} apply
+   */
+  #call(verb, uids, apply) {
+    return this.#session.call(`presence.${verb}`, { uids }, undefined, { apply });
   }
 }

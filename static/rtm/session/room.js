@@ -84,7 +84,16 @@ export class Room extends Emitter {
         ...(isHistorical && { historical: true }),
         ...(follows && { follows }),
       };
-      session.request("room.send", params, settle);
+      const stay = this.#stay;
+      session.request("room.send", params, (error, result) => {
+        if (error?.name === "not_in_room" && this.#isIn && stay === this.#stay) {
+          // Not so by our account: we go in again, and what waits goes out then.
+          this.disconnected(null);
+          this.#again(error);
+        } else {
+          settle(error, result);
+        }
+      });
     });
     this.#stream = streamOf(session, `room:${name}`, {
       deliver: (entry) => this.#deliver(entry),
@@ -135,14 +144,9 @@ export class Room extends Emitter {
   }
 
   /** @returns {Promise<void>} rejects with "not_connected" after a logout */
-  async leave() {
+  leave() {
     this.#forget(new RtmError("aborted", "the room was left meanwhile", false));
-    try {
-      await this.#session.call("room.leave", { room: this.#name }, JOIN_TIMEOUT_MS);
-    } catch (error) {
-      // Asked twice, or with the session that was removed meanwhile.
-      if (/** @type {RtmError} */ (error).name !== "not_in_room") throw error;
-    }
+    return this.#session.router.leave(this.#name);
   }
 
   /**
@@ -202,6 +206,8 @@ export class Room extends Emitter {
 
   /** Asks to be let in; after an earlier stay, with the cursor of then. */
   #enter() {
+    // After that the router says `connected` again.
+    if (this.#session.router.isLeaving(this.#name)) return;
     const { cursor } = this.#stream;
     const stay = this.#stay;
     const params = { room: this.#name, ...(cursor && { after: cursor }) };
@@ -229,7 +235,7 @@ export class Room extends Emitter {
 
   /** @param {RtmError} error that passes */
   #again(error) {
-    const delayMs = this.#backoff.next(error.retryAfterMs || null);
+    const delayMs = this.#backoff.next(error.retryAfterMs);
     this.#retryTimer = this.#session.runtime.setTimeout(() => this.#enter(), delayMs);
   }
 

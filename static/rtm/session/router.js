@@ -13,6 +13,7 @@
 
 /** So long the online states wait for the messages at most. */
 const CATCH_UP_MS = 5000;
+const LEAVE_TIMEOUT_MS = 5000;
 /** Between two questions that the application has not asked, so that its own find the bucket as it left it. */
 const TURN_MS = 500;
 
@@ -22,6 +23,8 @@ export class Router {
   #streams = new Map();
   /** @type {Map<string, RoomReceiver>} */
   #rooms = new Map();
+  /** @type {Map<string, Promise<void>>} by room: a leave that may still be made */
+  #leaving = new Map();
   /** @type {Set<Stream>} what has still to tell what it missed */
   #behind = new Set();
   /** @type {unknown} */
@@ -59,6 +62,21 @@ export class Router {
    */
   removeRoom(room, receiver) {
     if (this.#rooms.get(room) === receiver) this.#rooms.delete(room);
+  }
+
+  /**
+   * @param {string} room
+   * @returns {Promise<void>} rejects with "not_connected" after a logout
+   */
+  leave(room) {
+    const leaving = this.#leaving.get(room) ?? this.#leave(room);
+    this.#leaving.set(room, leaving);
+    return leaving;
+  }
+
+  /** @param {string} room @returns {boolean} whether a join would be undone by an earlier leave */
+  isLeaving(room) {
+    return this.#leaving.has(room);
   }
 
   /** @returns {Record<string, Cursor>} of all streams that were opened, to resume them */
@@ -139,6 +157,19 @@ export class Router {
       this.#streams.get(params.stream)?.push(params);
     } else if (params.room !== undefined) {
       this.#rooms.get(params.room)?.pushed(method, params);
+    }
+  }
+
+  /** @param {string} room */
+  async #leave(room) {
+    try {
+      await this.#session.call("room.leave", { room }, LEAVE_TIMEOUT_MS);
+    } catch (error) {
+      // Asked twice, or with the session that was removed meanwhile.
+      if (/** @type {RtmError} */ (error).name !== "not_in_room") throw error;
+    } finally {
+      this.#leaving.delete(room);
+      if (this.#session.isReady) this.#rooms.get(room)?.connected(new Set());
     }
   }
 

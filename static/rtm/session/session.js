@@ -194,12 +194,12 @@ export class Session extends Emitter {
    * @param {string} method
    * @param {object} params
    * @param {number} [timeoutMs] for everything together
-   * @param {boolean} [isPatient] waits also where it is made too often
+   * @param {import("./calls.js").CallOptions} [options]
    * @returns {Promise<any>}
    */
-  call(method, params, timeoutMs = CALL_TIMEOUT_MS, isPatient = false) {
+  call(method, params, timeoutMs = CALL_TIMEOUT_MS, options = {}) {
     if (!this.#canCall) return Promise.reject(new NotConnectedError());
-    return this.#calls.make(method, params, timeoutMs, isPatient);
+    return this.#calls.make(method, params, timeoutMs, options);
   }
 
   /**

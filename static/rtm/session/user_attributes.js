@@ -66,7 +66,6 @@ export class UserAttributes {
    * @param {() => void} apply
    */
   async #change(method, params, apply) {
-    await this.#session.call(method, params, TIMEOUT_MS);
-    apply();
+    await this.#session.call(method, params, TIMEOUT_MS, { apply });
   }
 }

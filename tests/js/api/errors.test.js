@@ -85,7 +85,6 @@ const REFUSALS = /** @type {const} */ ([
   ["CHANNEL_MESSAGE_ERR", "rejected", "FAILURE"],
   ["CHANNEL_MESSAGE_ERR", "too_often", "TOO_OFTEN"],
   ["CHANNEL_MESSAGE_ERR", "size_overflow", "INVALID_MESSAGE"],
-  ["CHANNEL_MESSAGE_ERR", "not_in_room", "NOT_IN_CHANNEL"],
   ["JOIN_CHANNEL_ERR", "internal_failure", "FAILURE"],
   ["JOIN_CHANNEL_ERR", "not_authorized", "REJECTED"],
   ["JOIN_CHANNEL_ERR", "invalid_params", "INVALID_ARGUMENT"],

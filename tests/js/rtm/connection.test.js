@@ -62,6 +62,18 @@ test("a heartbeat goes out after each 3 s in which nothing was sent, with the by
   assert.deepEqual(runtime.socket.methods, ["session.ping", "room.leave", "session.ping"]);
 });
 
+test("an answer to what could not be read fails what is under way at once", async () => {
+  start();
+  const calls = [call("room.send"), call("room.leave")];
+  const error = { code: -32700, message: "The frame is no JSON.", data: { name: "parse_error", retryable: false } };
+  runtime.socket.deliver({ jsonrpc: "2.0", id: null, error });
+  assert.deepEqual(calls.map(({ error: { name } }) => name), ["parse_error", "parse_error"]);
+  const next = call("room.join");
+  runtime.socket.answer("room.send", { seq: 1 });
+  runtime.socket.answer("room.join", { count: 1 });
+  assert.deepEqual([next.result, calls[0].result, seen], [{ count: 1 }, null, ["opened"]]);
+});
+
 test("watchdog: 4 s without a frame end the connection, whatever the socket says", async () => {
   start();
   await runtime.advance(3900);

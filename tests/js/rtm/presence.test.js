@@ -53,11 +53,46 @@ test("the same subscription again is no error and tells the states again; the sa
   assert.deepEqual(await after(runtime, ann.presence.list()), ["bob"]);
 });
 
-test("after unsubscribing nothing is told any more, from that moment", async () => {
+/** The answer to the last request, and a change behind it in its frame. @param {string} method @param {any} result */
+function answerWithChange(method, result) {
+  const { socket } = runtime;
+  socket.deliver([
+    { jsonrpc: "2.0", id: socket.lastRequest(method).id, result },
+    { jsonrpc: "2.0", method: "presence.changed", params: { states: { bob: "OFFLINE" } } },
+  ]);
+}
+
+test("a change in the frame of the subscription's answer is told behind its states", async () => {
+  const done = ann.presence.subscribe(["bob"]);
+  answerWithChange("presence.subscribe", { states: { bob: "ONLINE" } });
+  assert.deepEqual(told, [{ bob: "ONLINE" }, { bob: "OFFLINE" }]);
+  await done;
+});
+
+test("a refused unsubscription changes nothing", async () => {
+  await subscribe("bob");
+  server.refuseNext("presence.unsubscribe", rpcError(9, "too_often", true));
+  assert.equal(await outcome(after(runtime, ann.presence.unsubscribe(["bob"]))), "too_often");
+  await push("bob", "OFFLINE");
+  assert.deepEqual(told, [{ bob: "ONLINE" }, { bob: "OFFLINE" }]);
+  assert.deepEqual(await after(runtime, ann.presence.list()), ["bob"]);
+});
+
+test("a user may have any name that the server allows", async () => {
+  const done = ann.presence.subscribe(["__proto__"]);
+  const { id } = runtime.socket.lastRequest("presence.subscribe");
+  runtime.socket.deliverText(`{"jsonrpc":"2.0","id":${id},"result":{"states":{"__proto__":"ONLINE"}}}`);
+  await done;
+  const params = '{"states":{"__proto__":"OFFLINE","constructor":"ONLINE"}}';
+  runtime.socket.deliverText(`{"jsonrpc":"2.0","method":"presence.changed","params":${params}}`);
+  assert.deepEqual(told.map(Object.entries), [[["__proto__", "ONLINE"]], [["__proto__", "OFFLINE"]]]);
+});
+
+test("after unsubscribing nothing is told any more, from the server's answer on", async () => {
   await subscribe("bob");
   const done = ann.presence.unsubscribe(["bob"]);
-  await push("bob", "OFFLINE");
-  await after(runtime, done);
+  answerWithChange("presence.unsubscribe", {});
+  await done;
   assert.deepEqual(told, [{ bob: "ONLINE" }]);
   assert.deepEqual(await after(runtime, ann.presence.list()), []);
 });

@@ -13,6 +13,20 @@ test("a request has an id, a notification has none", () => {
   assert.equal("id" in JSON.parse(encodeRequest("session.ack", { received: 1 })), false);
 });
 
+for (const [text, sent] of [
+  ["cut \ud83d", "cut \ufffd"],
+  ["\udc00\ud83d\ud83d", "\ufffd\ufffd\ufffd"],
+  ["\\\ud83d", "\\\ufffd"],
+  ["\\ud83d \\\\udc00", "\\ud83d \\\\udc00"],
+  ["🎓 \"\n\u0001\ud7ff\ue000", "🎓 \"\n\u0001\ud7ff\ue000"],
+]) {
+  test(`half a character is sent as the replacement character, and counted so: ${JSON.stringify(text)}`, () => {
+    const frame = encodeRequest("room.send", { [text]: [text] }, 7);
+    assert.deepEqual(JSON.parse(frame).params, { [sent]: [sent] });
+    assert.equal(utf8Length(text), utf8Length(sent));
+  });
+}
+
 test("a frame is one message or a batch, kept in its order", () => {
   const push = { jsonrpc: "2.0", method: "room.sent", params: { seq: 1 } };
   const result = { jsonrpc: "2.0", id: 1, result: {} };

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 
+import { Room } from "../../../static/rtm/session/room.js";
 import { FakeRuntime } from "../support/fake_runtime.js";
 import { FakeServer, rpcError } from "../support/fake_server.js";
-import { after, outcome, sessionOf } from "../support/people.js";
+import { after, outcome, say, sessionOf } from "../support/people.js";
 
 /** @typedef {import("../../../static/rtm/session/session.js").Session} Session */
 
@@ -71,6 +72,25 @@ test("login: an address that can not be opened is told to the console, tried aga
   assert.equal(await result, "timeout");
   assert.ok(errors.length > 1 && errors.every((error) => error instanceof SyntaxError));
   assert.equal(runtime.pendingTimers, 0);
+});
+
+test("login: where there is no WebSocket it is told to the log, and no way in", async (t) => {
+  const { mock: log } = t.mock.method(console, "error", () => {});
+  runtime.openSocket = () => new (/** @type {any} */ (undefined))();
+  assert.equal(await outcome(after(runtime, session.login(), 12_000)), "timeout");
+  assert.ok(log.calls.every(({ arguments: [error] }) => error instanceof TypeError) && log.calls.length > 1);
+});
+
+test("states: all listeners hear them in the same order, also of what one of them does", async () => {
+  /** @type {string[]} */
+  const others = [];
+  session.on("state", (state) => {
+    if (state === "CONNECTED") session.logout();
+  });
+  session.on("state", (state, reason) => others.push(`${state}/${reason}`));
+  session.login();
+  await runtime.advance(1000);
+  assert.deepEqual(others, ["CONNECTING/LOGIN", "CONNECTED/LOGIN_SUCCESS", "DISCONNECTED/LOGOUT"]);
 });
 
 test("login: a refusal is told at once; one that passes is waited out", async () => {
@@ -389,6 +409,24 @@ test("logout: is told to the server, then nothing runs any more", async () => {
   assert.equal(server.logins.size, 0);
   assert.ok(runtime.socket.isClosed);
   assert.equal(runtime.pendingTimers, 0);
+});
+
+test("logout: nothing runs any more, whatever was under way, also on a dead network", async () => {
+  for (const isDead of [false, true]) {
+    await login();
+    const room = new Room(session, "math");
+    await after(runtime, room.join());
+    await after(runtime, session.presence.subscribe(["bob"]));
+    server.isSilent = isDead;
+    const calls = [
+      ...[room.send(say("a")), session.peers.history("bob"), session.presence.query(["bob"]), room.leave()],
+      ...[room.join(), new Room(session, "art").join(), session.invitations.send({ peer: "bob" }).done],
+    ].map(outcome);
+    if (isDead) await runtime.advance(3500);
+    await after(runtime, session.logout(), 3000);
+    assert.equal(runtime.pendingTimers, 0);
+    await Promise.all(calls);
+  }
 });
 
 test("logout: is told to the server also right after the login", async () => {
