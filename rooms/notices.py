@@ -54,8 +54,8 @@ COUNTED: Final = event("room.counted", CountNotice)
 
 class _Copy:
     """What this process's members of a room were last told. `known` is None above 512 members; `departed`:
-    who has left by their own doing since the last look; `unlisted`: who of them a list was given without; `told`:
-    how many looks ended with news."""
+    who has left by their own doing since the last look; `unlisted`: who of them a list was given without; `named`: who
+    was in a list before the look that finds them; `told`: how many looks ended with news."""
 
     __slots__ = (
         "checked_s",
@@ -64,6 +64,7 @@ class _Copy:
         "departed",
         "flight",
         "known",
+        "named",
         "stream",
         "timer",
         "told",
@@ -76,6 +77,7 @@ class _Copy:
         self.known = known
         self.departed: set[str] = set()
         self.unlisted: set[str] = set()
+        self.named: set[str] = set()
         self.count: int | None = None
         self.counted_s = 0.0
         self.checked_s = now_s
@@ -132,6 +134,7 @@ class Notices(RecurringPart):
         if copy is not None and copy.known is not None:
             missing = copy.known.difference(members)
             copy.unlisted |= missing & copy.departed
+            copy.named |= set(members) - copy.known
             members += sorted(missing - copy.departed)
         if len(members) < limit and uid not in members:
             members.append(uid)  # the store was emptied, and named again it is at once
@@ -206,7 +209,7 @@ class Notices(RecurringPart):
 
     async def _read_and_tell(self, key: StreamKey, copy: _Copy) -> float | None:
         """Returns when to look again whatever happens; None: when the room is touched."""
-        departed, unlisted = set(copy.departed), set(copy.unlisted)
+        departed, unlisted, named = set(copy.departed), set(copy.unlisted), set(copy.named)
         members = await self._runtime.sessions.members(key[0], key[1], LISTED + 1)
         total = len(members)
         if total > LISTED:
@@ -215,7 +218,7 @@ class Notices(RecurringPart):
         again_s: float | None = None
         settled = True
         if copy.known is not None and now_known is not None:
-            missing = copy.known - now_known - departed
+            missing = (copy.known | named) - now_known - departed
             if missing or len(now_known - copy.known) > 1:
                 settled = await self._runtime.presence.settled()
             if missing and not settled:
@@ -227,11 +230,12 @@ class Notices(RecurringPart):
             return None
         copy.departed -= departed
         copy.unlisted -= unlisted
+        copy.named -= named
         copy.checked_s = self._runtime.loop.time()
         known, copy.known = copy.known, now_known
         if known is not None and now_known is not None:
             joined = [uid for uid in members if uid not in known or uid in unlisted]
-            self._tell_difference(copy, joined, known - now_known, in_order=settled)
+            self._tell_difference(copy, joined, (known | named) - now_known, in_order=settled)
         self._tell_count(copy, total)
         return again_s
 

@@ -53,6 +53,20 @@ async def test_members_at_another_process_are_told_as_well(two_places: Lifetime,
     assert people(bob) == []
 
 
+async def test_who_was_listed_and_left_before_anybody_was_told_of_them_is_told_to_have_left(
+    lifetime: Lifetime, app: str
+) -> None:
+    ann = await lifetime.enter(app, "ann", "math")
+    bob = await lifetime.enter(app, "bob", "math")
+    assert (await ann.call("room.members", room="math"))["members"] == ["ann", "bob"]
+    await bob.call("room.leave", room="math")
+    await lifetime.news(ann)
+    assert people(ann) == ["left bob"]
+    cal = await lifetime.enter(app, "cal", "math")
+    await lifetime.news(ann, cal)
+    assert people(ann) == ["joined cal"]
+
+
 async def test_notices_stay_in_their_room(lifetime: Lifetime, app: str) -> None:
     ann = await lifetime.enter(app, "ann", "math")
     await lifetime.enter(app, "bob", "art")
