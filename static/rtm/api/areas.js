@@ -19,8 +19,8 @@ const RENAMED = /** @type {Record<string, string>} */ ({
   GLOB: "GLOBAL",
 });
 
-/** @param {unknown} code */
-const isCode = (code) => typeof code === "string" && code in ENUMS.AreaCode;
+/** @param {any} code */
+const isCode = (code) => /** @type {any} */ (ENUMS.AreaCode)[code] === code;
 
 /** @param {string} code */
 const renamed = (code) => RENAMED[code] ?? code;

@@ -151,6 +151,8 @@ declare class EventEmitter<Events = {}> {
   listeners<Name extends keyof Events>(event: Name): Function[];
   rawListeners<Name extends keyof Events>(event: Name): Function[];
   listenerCount<Name extends keyof Events>(event: Name): number;
+  /** More: it changes nothing. */
+  setMaxListeners(count?: number): this;
 }
 
 export interface RtmTextMessage {
