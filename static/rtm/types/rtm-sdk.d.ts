@@ -73,7 +73,7 @@ export namespace RtmStatusCode {
     IMAGE = "IMAGE",
     FILE = "FILE",
   }
-  /** Of `setArea`, and below them those of `createInstance`; here each takes both. */
+  /** Those that `setArea` takes, and below them those of `createInstance`, which takes no others. */
   enum AreaCode {
     GLOBAL = "GLOBAL",
     INDIA = "INDIA",

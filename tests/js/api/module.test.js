@@ -160,6 +160,7 @@ const WRONG_AREAS = /** @type {any[]} */ ([
   { areaCodes: "CHINA" },
   { areaCodes: ["MOON"] },
   { areaCodes: ["constructor"] },
+  { areaCodes: ["CN"] },
   { areaCodes: ["CHINA"], excludedArea: "CHINA" },
   { areaCodes: ["GLOBAL"], excludedArea: "GLOBAL" },
   { areaCodes: ["GLOBAL"], excludedArea: "MOON" },
@@ -170,6 +171,18 @@ for (const config of WRONG_AREAS) {
     assertError(thrown(() => fresh().AgoraRTM.setArea(config)), AGORA, "CREATE_INSTANCE_ERR", "INVALID_ARGUMENT");
   });
 }
+
+test("areas: createInstance takes the old codes, and no others", () => {
+  const { AgoraRTM: rtm } = fresh();
+  const config = { server: "https://rtm.example" };
+  for (const code of ["CN", "NA", "EU", "AS", "JP", "IN", "GLOB", "OC", "SA", "AF", "OVS"]) {
+    rtm.createInstance(APP_ID, config, [code]);
+  }
+  for (const codes of [[], ["GLOBAL"], ["CN", "EUROPE"], ["toString"]]) {
+    const error = thrown(() => rtm.createInstance(APP_ID, config, codes));
+    assertError(error, AGORA, "CREATE_INSTANCE_ERR", "INVALID_ARGUMENT");
+  }
+});
 
 test("areas: only endpoints in them are connected to", async () => {
   endpoints = [
