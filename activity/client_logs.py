@@ -1,5 +1,6 @@
 """Logs that clients' SDKs send about themselves: what a batch is, who may send one, and how often (docs/rest.md)."""
 
+from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import msgspec
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 MAX_BATCH_BYTES: Final = 64 * 1024
 ADDRESS_RATE: Final = Rate(100, 60_000)
-"""Of one address, whatever it sends; a project's is `client_logs` in `projects/limits.py`."""
+"""Of one address, an IPv6 one by its network, whatever it sends; a project's is in `projects/limits.py`."""
 ADDRESSES: Final = 20_000
 LATEST_MS: Final = 253_402_300_799_999
 """The last millisecond of the year 9999."""
@@ -56,6 +57,17 @@ class Batch(msgspec.Struct, forbid_unknown_fields=True):
 _decode: Final = msgspec.json.Decoder(Batch).decode
 
 
+def _network(address: str) -> str:
+    """What is one sender's: an IPv4 address, but 64 bits of an IPv6 one, whose others it chooses itself."""
+    try:
+        ip = ip_address(address)
+    except ValueError:
+        return address  # of a socket without one, or as a proxy names it
+    if ip.version == 4:
+        return address
+    return str(ip.ipv4_mapped or ip_network((int(ip) >> 64 << 64, 64)))
+
+
 class ClientLogs:
     """A part of the runtime. The rates are this process's own."""
 
@@ -69,6 +81,7 @@ class ClientLogs:
         Raises RpcError `too_often`, `size_overflow`, `invalid_params`, `invalid_app_id`, `not_authorized`,
         `invalid_token`, `token_expired`, `banned`, `unavailable`, `overloaded`.
         """
+        address = _network(address)
         self._addresses.spend(address, self._runtime.loop.time())
         if len(body) > MAX_BATCH_BYTES:
             raise RpcError(SIZE_OVERFLOW, f"A batch has at most {MAX_BATCH_BYTES} bytes.")
@@ -82,6 +95,7 @@ class ClientLogs:
             store_client_log,
             project_id=tenant.id,
             uid=batch.uid,
+            address=address,
             sdk=batch.sdk,
             version=batch.version,
             lines=msgspec.json.encode(batch.lines).decode(),

@@ -75,21 +75,28 @@ class BusinessId(models.Model):
 
 class ClientLog(models.Model):
     """A batch of lines that a client's SDK wrote about itself (docs/rest.md). `lines`: a JSON list of objects with
-    `ts` (ms since 1970, the client's clock), `level` and `text`."""
+    `ts` (ms since 1970, the client's clock), `level` and `text`; `size`: their bytes. `source` is the same for what
+    comes from the same address, and does not tell which."""
 
     project = models.ForeignKey(
         Project, models.CASCADE, related_name="client_logs", db_index=False, verbose_name=_("project")
     )
     uid = models.CharField(_("user id"), max_length=64)
+    source = models.CharField(max_length=32, blank=True, editable=False)
     sdk = models.CharField("SDK", max_length=64, blank=True)
     version = models.CharField(_("version"), max_length=32, blank=True)
     lines = models.TextField(_("lines"))
+    size = models.PositiveIntegerField(default=0, editable=False)
     received_at = models.DateTimeField(_("received"))
 
     class Meta:
         verbose_name = _("client log")
         verbose_name_plural = _("client logs")
-        indexes = [models.Index(fields=["project", "id"], name="client_log_newest")]
+        # With the sizes, so that what is kept is counted without reading it.
+        indexes = [
+            models.Index(fields=["project", "id", "size"], name="client_log_kept"),
+            models.Index(fields=["project", "source", "id", "size"], name="client_log_kept_of_source"),
+        ]
 
     def __str__(self) -> str:
         return self.uid

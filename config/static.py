@@ -16,7 +16,7 @@ from whitenoise.storage import CompressedManifestStaticFilesStorage
 SDK: Final = "rtm/"
 DIST: Final = f"{SDK}dist/"
 FOREVER: Final = "public, max-age=31536000, immutable"
-"""A year: what is under the number of a version stays as it is."""
+"""A year: an address with a build in it never has other bytes."""
 
 
 class StaticFilesMiddleware(WhiteNoiseMiddleware):  # type: ignore[misc]  # WhiteNoise has no types
@@ -25,7 +25,8 @@ class StaticFilesMiddleware(WhiteNoiseMiddleware):  # type: ignore[misc]  # Whit
     WhiteNoise hands out open files, which an ASGI server can only send by reading them in a thread, with a
     warning each time. Ours are small, and this middleware is in a thread already.
 
-    The bundles have two addresses: `rtm/dist/` is asked for anew each time, `rtm/<version>/` never again.
+    The bundles have two addresses: `rtm/dist/` is asked for anew each time, `rtm/<version>-<build>/` never
+    again. A server has one build, and does not know the addresses of others.
     """
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
@@ -34,7 +35,7 @@ class StaticFilesMiddleware(WhiteNoiseMiddleware):  # type: ignore[misc]  # Whit
             response["Access-Control-Allow-Origin"] = "*"
             response["Cross-Origin-Resource-Policy"] = "cross-origin"
             if response.status_code == 404:
-                response["Cache-Control"] = "no-cache"  # the next version may have it
+                response["Cache-Control"] = "no-cache"  # the next build may have it
         return response
 
     @staticmethod
@@ -55,14 +56,14 @@ class StaticFilesMiddleware(WhiteNoiseMiddleware):  # type: ignore[misc]  # Whit
         super().add_file_to_dictionary(url, path, stat_cache)
         dist = self.static_prefix + DIST
         if url.startswith(dist):
-            versioned = f"{self.static_prefix}{SDK}{_version(path)}/{url.removeprefix(dist)}"
+            versioned = f"{self.static_prefix}{SDK}{_release(path)}/{url.removeprefix(dist)}"
             super().add_file_to_dictionary(versioned, path, stat_cache)
 
     def candidate_paths_for_url(self, url: str) -> Iterator[str]:
         """At each request while DEBUG is on."""
         package = finders.find(f"{DIST}package.json")
         if package is not None:
-            url = url.replace(f"{self.static_prefix}{SDK}{_version(package)}/", self.static_prefix + DIST)
+            url = url.replace(f"{self.static_prefix}{SDK}{_release(package)}/", self.static_prefix + DIST)
         found: Iterator[str] = super().candidate_paths_for_url(url)
         return found
 
@@ -74,9 +75,10 @@ class StaticFilesMiddleware(WhiteNoiseMiddleware):  # type: ignore[misc]  # Whit
         headers["Cache-Control"] = "no-cache" if url.startswith(self.static_prefix + DIST) else FOREVER
 
 
-def _version(path: str) -> str:
-    """Of the bundle at `path`: that of the package it is in."""
-    return str(json.loads(Path(path).with_name("package.json").read_text())["version"])
+def _release(path: str) -> str:
+    """Version and build of the bundle at `path`: those of the package it is in."""
+    package = json.loads(Path(path).with_name("package.json").read_text())
+    return f"{package['version']}-{package['build']}"
 
 
 _JS_GLOB, _JS_PATTERNS = CompressedManifestStaticFilesStorage._js_module_import_aggregation_patterns

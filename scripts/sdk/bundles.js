@@ -20,22 +20,34 @@ export const DIST = path.join(SOURCES, "dist");
 const TARGET = ["chrome91", "firefox90", "safari15"];
 const LICENCE = `rostrum-rtm ${SDK_VERSION} | Apache-2.0`;
 
+/** For `require`: the default export is the module itself, as with the vendor's package, and has the others in it. */
+const COMMONJS = /** @type {const} */ ({
+  format: "cjs",
+  footer: { js: "module.exports=Object.assign(module.exports.default,module.exports);" },
+});
+
 /** @type {Record<string, import("esbuild").BuildOptions>} */
 const MODERN = {
   "rtm-sdk.js": { entryPoints: ["static/rtm/globals.js"], format: "iife" },
   "rtm-sdk.mjs": { entryPoints: ["static/rtm/index.js"], format: "esm" },
   "ar-rtm-sdk.mjs": { entryPoints: ["static/rtm/anyrtc.js"], format: "esm" },
+  "rtm-sdk.cjs": { entryPoints: ["static/rtm/index.js"], ...COMMONJS },
+  "ar-rtm-sdk.cjs": { entryPoints: ["static/rtm/anyrtc.js"], ...COMMONJS },
 };
 const TYPES = ["rtm-sdk.d.ts", "ar-rtm-sdk.d.ts"];
 const LEGACY = "rtm-sdk.legacy.js";
+const MADE_OF = [path.join("static", "rtm"), path.join("scripts", "sdk")];
 
 /** @returns {Promise<Files>} every file of `dist/` */
 export async function makeFiles() {
-  const options = await commonOptions();
+  const build = await buildId();
+  const options = commonOptions(build);
   /** @type {Files} */
   const files = new Map();
   for (const [name, own] of Object.entries(MODERN)) {
-    const bundled = await bundle(name, { ...options, ...own, minify: true, target: TARGET });
+    // What is required was loaded from no address.
+    const define = { ...options.define, ...(own.format === "cjs" && { "import.meta.url": "undefined" }) };
+    const bundled = await bundle(name, { ...options, ...own, define, minify: true, target: TARGET });
     const made = await compile(bundled, { isModule: own.format === "esm", jsc: { target: "es2022" } });
     files.set(name, `/*! ${LICENCE} */\n${made.code}\n//# sourceMappingURL=${name}.map\n`);
     files.set(`${name}.map`, shifted(made.map, 1));
@@ -53,14 +65,19 @@ export async function makeFiles() {
   const code = `!function(){\n${legacy.code}\n}();`;
   files.set(LEGACY, `/*! ${LICENCE} | with core-js, MIT */\n${code}\n//# sourceMappingURL=${LEGACY}.map\n`);
   files.set(`${LEGACY}.map`, shifted(legacy.map, 2));
-  for (const name of TYPES) files.set(name, await readFile(path.join(SOURCES, "types", name), "utf8"));
-  files.set("package.json", `${JSON.stringify(packageOf([...files.keys()]), null, 2)}\n`);
+  for (const name of TYPES) {
+    const types = await readFile(path.join(SOURCES, "types", name), "utf8");
+    files.set(name, types);
+    // The types of a module that is required may come from no other kind of module.
+    files.set(name.replace(/ts$/, "cts"), types.replaceAll('-sdk.js"', '-sdk.cjs"'));
+  }
+  files.set("package.json", `${JSON.stringify(packageOf(build, [...files.keys()]), null, 2)}\n`);
   files.set("LICENSE", await readFile(path.join(ROOT, "LICENSE"), "utf8"));
   return files;
 }
 
-/** @returns {Promise<import("esbuild").BuildOptions>} */
-async function commonOptions() {
+/** @param {string} build @returns {import("esbuild").BuildOptions} */
+function commonOptions(build) {
   return {
     absWorkingDir: ROOT,
     bundle: true,
@@ -68,16 +85,18 @@ async function commonOptions() {
     sourcemap: "external",
     legalComments: "none",
     charset: "ascii",
-    define: { ROSTRUM_BUILD: JSON.stringify(await buildId()) },
+    define: { ROSTRUM_BUILD: JSON.stringify(build) },
   };
 }
 
-/** @returns {Promise<string>} a digest of the modules: the same sources are the same build */
+/** @returns {Promise<string>} a digest of modules, types and tools: files of the same build have the same bytes */
 async function buildId() {
+  const listed = await Promise.all(MADE_OF.map((folder) => readdir(path.join(ROOT, folder), { recursive: true })));
+  const names = listed.flatMap((inside, at) => inside.map((name) => path.join(MADE_OF[at], name)));
+  const sources = names.filter((name) => /\.[jt]s$/.test(name) && !path.join(ROOT, name).startsWith(DIST));
   const hash = createHash("sha256");
-  const listed = await readdir(SOURCES, { recursive: true });
-  for (const name of listed.filter((each) => each.endsWith(".js") && !each.startsWith("dist")).sort()) {
-    hash.update(name.replaceAll(path.sep, "/")).update(await readFile(path.join(SOURCES, name)));
+  for (const name of [...sources, "package-lock.json", "LICENSE"].sort()) {
+    hash.update(name.replaceAll(path.sep, "/")).update(await readFile(path.join(ROOT, name)));
   }
   return hash.digest("hex").slice(0, 12);
 }
@@ -121,20 +140,32 @@ function shifted(map, lines) {
   return `${JSON.stringify({ version, sources, sourcesContent, names, mappings: ";".repeat(lines) + mappings })}\n`;
 }
 
-/** What makes a package of `dist/`. @param {string[]} files */
-function packageOf(files) {
+/**
+ * What makes a package of `dist/`.
+ * @param {string} build also in the address of these files (`config/static.py`)
+ * @param {string[]} files
+ */
+function packageOf(build, files) {
+  /** @param {string} name */
+  const both = (name) => ({
+    import: { types: `./${name}.d.ts`, default: `./${name}.mjs` },
+    require: { types: `./${name}.d.cts`, default: `./${name}.cjs` },
+  });
   return {
     name: "rostrum-rtm",
     version: SDK_VERSION,
+    build,
     description: "Rostrum's browser SDK, with the API of Agora RTM 1.x and anyRTC RTM",
     license: "Apache-2.0",
     type: "module",
-    main: "./rtm-sdk.mjs",
+    main: "./rtm-sdk.cjs",
     module: "./rtm-sdk.mjs",
     types: "./rtm-sdk.d.ts",
+    // For TypeScript that does not look at `exports`.
+    typesVersions: { "*": { anyrtc: ["./ar-rtm-sdk.d.ts"] } },
     exports: {
-      ".": { types: "./rtm-sdk.d.ts", default: "./rtm-sdk.mjs" },
-      "./anyrtc": { types: "./ar-rtm-sdk.d.ts", default: "./ar-rtm-sdk.mjs" },
+      ".": both("rtm-sdk"),
+      "./anyrtc": both("ar-rtm-sdk"),
       "./script": { types: "./rtm-sdk.d.ts", default: "./rtm-sdk.js" },
       "./legacy": { types: "./rtm-sdk.d.ts", default: "./rtm-sdk.legacy.js" },
       "./package.json": "./package.json",

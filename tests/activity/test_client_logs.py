@@ -245,8 +245,9 @@ async def test_projects_do_not_spend_each_others_rate(make_project: Callable[...
 async def test_a_project_keeps_its_newest_batches(
     project: Project, make_project: Callable[..., Project], runtime: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert client_logs.KEPT == 1_000
-    monkeypatch.setattr(client_logs, "KEPT", 2)
+    assert client_logs.KEPT_BATCHES == 10_000
+    monkeypatch.setattr(client_logs, "KEPT_BATCHES", 2)
+    monkeypatch.setattr(client_logs, "SHARES", 1)
     other = await sync_to_async(make_project)()
     await post(batch(other, uid="eve"))
     for uid in ("ann", "bob"):
@@ -256,8 +257,56 @@ async def test_a_project_keeps_its_newest_batches(
     assert (await uids(project), await uids(other)) == (["bob", "cyd"], ["eve"])
 
 
+async def test_a_project_keeps_so_many_bytes(
+    project: Project, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert client_logs.KEPT_BYTES == 64 * 1024 * 1024
+    await post(batch(project, uid="ann"))
+    (log,) = await kept(project)
+    assert log.size == len(log.lines)
+    monkeypatch.setattr(client_logs, "KEPT_BYTES", 4 * log.size)
+    monkeypatch.setattr(client_logs, "SHARES", 1)
+    for uid in ("bob", "cyd", "dan"):
+        await post(batch(project, uid=uid))
+    assert await uids(project) == ["ann", "bob", "cyd", "dan"]
+    await post(batch(project, uid="eve", lines=[LINE, LINE]))
+    assert await uids(project) == ["cyd", "dan", "eve"]
+
+
+@pytest.mark.parametrize("bound", ["KEPT_BATCHES", "KEPT_BYTES"])
+async def test_what_one_address_sends_pushes_out_its_own(
+    project: Project, runtime: Runtime, monkeypatch: pytest.MonkeyPatch, bound: str
+) -> None:
+    assert client_logs.SHARES == 8
+    await post(batch(project, uid="bob"), address="10.1.1.2")
+    (log,) = await kept(project)
+    monkeypatch.setattr(client_logs, bound, 16 if bound == "KEPT_BATCHES" else 16 * log.size)
+    for number in range(20):
+        await post(batch(project, uid=f"u{number % 10}"), address="10.1.1.1")
+    assert await uids(project) == ["bob", "u8", "u9"]
+    assert "10.1.1" not in "".join([log.source for log in await kept(project)])
+
+
+async def test_a_sender_is_a_network_where_it_chooses_its_address_in_it(
+    project: Project, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client_logs, "KEPT_BATCHES", 8)
+    for uid, address in (
+        ("ann", "2001:db8::1"),
+        ("bob", "2001:db8::ffff:2"),
+        ("cyd", "2001:db8:0:1::1"),
+        ("dan", "::ffff:10.1.1.1"),
+        ("eve", "10.1.1.1"),
+        ("fay", "::ffff:10.1.1.2"),
+    ):
+        await post(batch(project, uid=uid), address=address)
+    assert await uids(project) == ["bob", "cyd", "eve", "fay"]
+
+
 def test_a_batch_for_a_project_that_is_gone_is_passed_over(project: Project) -> None:
     gone = project.pk
     project.delete()
-    client_logs.store_client_log(project_id=gone, uid="ann", sdk="", version="", lines="[]", now=timezone.now())
+    client_logs.store_client_log(
+        project_id=gone, uid="ann", address="", sdk="", version="", lines="[]", now=timezone.now()
+    )
     assert not ClientLog.objects.filter(project_id=gone).exists()

@@ -22,8 +22,11 @@ from django.test import Client
 from tests.support.server_process import server_process
 
 DIST = Path(settings.BASE_DIR) / "static" / "rtm" / "dist"
-VERSION = json.loads((DIST / "package.json").read_text())["version"]
+PACKAGE = json.loads((DIST / "package.json").read_text())
+PINNED = f"{PACKAGE['version']}-{PACKAGE['build']}"
 BUNDLES = ["rtm-sdk.js", "rtm-sdk.mjs", "ar-rtm-sdk.mjs", "rtm-sdk.legacy.js"]
+REQUIRED = ["rtm-sdk.cjs", "ar-rtm-sdk.cjs", "rtm-sdk.d.cts", "ar-rtm-sdk.d.cts"]
+"""For programs that require the package: no browser loads them."""
 FOREVER = "public, max-age=31536000, immutable"
 
 
@@ -51,15 +54,25 @@ def test_the_plain_address_is_asked_for_anew_each_time(client: Client, name: str
 
 
 @pytest.mark.parametrize("name", BUNDLES)
-def test_the_address_with_the_version_holds_for_ever(client: Client, name: str) -> None:
-    response = get(client, f"{VERSION}/{name}")
+def test_the_address_with_the_build_holds_for_ever(client: Client, name: str) -> None:
+    response = get(client, f"{PINNED}/{name}")
     assert (response.status_code, response.content) == (200, (DIST / name).read_bytes())
     assert response["Cache-Control"] == FOREVER
     assert response["ETag"] == get(client, f"dist/{name}")["ETag"]
-    assert get(client, f"{VERSION}/{name}", if_none_match=response["ETag"]).status_code == 304
+    assert get(client, f"{PINNED}/{name}", if_none_match=response["ETag"]).status_code == 304
 
 
-@pytest.mark.parametrize("path", ["0.0.0/rtm-sdk.js", f"{VERSION}/nothing.js", "dist/nothing.js", f"{VERSION}/", "x"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"{PACKAGE['version']}/rtm-sdk.js",  # other bytes tomorrow
+        f"{PACKAGE['version']}-000000000000/rtm-sdk.js",
+        f"{PINNED}/nothing.js",
+        "dist/nothing.js",
+        f"{PINNED}/",
+        "x",
+    ],
+)
 def test_what_is_not_there_is_told_to_any_origin_and_not_for_long(client: Client, path: str) -> None:
     response = get(client, path)
     assert (response.status_code, response["Cache-Control"]) == (404, "no-cache")
@@ -71,8 +84,8 @@ def test_another_method_is_refused_to_any_origin(client: Client) -> None:
     assert_open(response.headers)
 
 
-def test_the_version_leads_nowhere_else(client: Client) -> None:
-    for path in (f"{VERSION}/../session/session.js", f"{VERSION}/%2e%2e/session/session.js", f"{VERSION}//rtm-sdk.js"):
+def test_the_build_leads_nowhere_else(client: Client) -> None:
+    for path in (f"{PINNED}/../session/session.js", f"{PINNED}/%2e%2e/session/session.js", f"{PINNED}//rtm-sdk.js"):
         assert get(client, path).status_code == 404
 
 
@@ -87,6 +100,7 @@ def test_each_file_says_what_it_is(client: Client) -> None:
     assert {name: kind for name, kind in types.items() if not name.endswith(".map")} == {
         **dict.fromkeys(BUNDLES, 'text/javascript; charset="utf-8"'),
         **dict.fromkeys(("rtm-sdk.d.ts", "ar-rtm-sdk.d.ts"), 'text/plain; charset="utf-8"'),
+        **dict.fromkeys(REQUIRED, "application/octet-stream"),
         "package.json": "application/json",
         "LICENSE": "application/octet-stream",
     }
@@ -114,7 +128,7 @@ def fetch(url: str, path: str, **headers: str) -> Answer:
 def assert_delivers(url: str, *, compressed: bool) -> None:
     for name in BUNDLES:
         content = (DIST / name).read_bytes()
-        for folder, cached in (("dist", "no-cache"), (VERSION, FOREVER)):
+        for folder, cached in (("dist", "no-cache"), (PINNED, FOREVER)):
             path = f"{folder}/{name}"
             plain = fetch(url, path)
             assert (plain.status, plain.body, plain.headers["Cache-Control"]) == (200, content, cached)
@@ -158,4 +172,4 @@ def test_the_documents_digests_are_those_of_the_bundles() -> None:
     told = dict(re.findall(r"^\| `(\S+)` \| [\d,]+ \| `(\S+)` \|$", page, re.MULTILINE))
     digests = {name: hashlib.sha384((DIST / name).read_bytes()).digest() for name in BUNDLES}
     assert told == {name: f"sha384-{base64.b64encode(digest).decode()}" for name, digest in digests.items()}
-    assert f"/static/rtm/{VERSION}/rtm-sdk.js" in page
+    assert f"/static/rtm/{PINNED}/rtm-sdk.js" in page

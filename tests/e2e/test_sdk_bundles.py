@@ -19,7 +19,7 @@ OpenPage = Callable[..., Page]
 """Opens a page that holds this text, answered with these headers."""
 
 DIST: Final = Path(settings.BASE_DIR) / "static" / "rtm" / "dist"
-VERSION: Final = json.loads((DIST / "package.json").read_text())["version"]
+PACKAGE: Final = json.loads((DIST / "package.json").read_text())
 CONVERSATION: Final = """async ([app, room]) => {
     const heard = [];
     const enter = async (uid) => {
@@ -82,7 +82,7 @@ def open_page(chromium: Browser) -> Iterator[OpenPage]:
 
 def script(url: str, name: str) -> str:
     digest = base64.b64encode(hashlib.sha384((DIST / name).read_bytes()).digest()).decode()
-    source = f"{url}/static/rtm/{VERSION}/{name}"
+    source = f"{url}/static/rtm/{PACKAGE['version']}-{PACKAGE['build']}/{name}"
     return f'<script src="{source}" crossorigin="anonymous" integrity="sha384-{digest}"></script>'
 
 

@@ -1,7 +1,6 @@
 /** Where the server is, and which of its endpoints an application's areas allow (docs/contract.md 1). */
 
 import { RtmError } from "../connection/errors.js";
-import { ENUMS } from "./enums.js";
 import { request } from "./logs.js";
 
 /** @typedef {import("./logs.js").ApiRuntime} ApiRuntime */
@@ -19,23 +18,18 @@ const RENAMED = /** @type {Record<string, string>} */ ({
   GLOB: "GLOBAL",
 });
 
-/** @param {unknown} code */
-const isCode = (code) => typeof code === "string" && code in ENUMS.AreaCode;
-
-/** @param {string} code */
-const renamed = (code) => RENAMED[code] ?? code;
-
 /**
  * @param {any} config as the application gives it
+ * @param {Readonly<Record<string, string>>} codes those that it may have: the old ones, or the new ones
  * @returns {AreaConfig | null} null where it is none
  */
-export function areaConfig({ areaCodes, excludedArea } = /** @type {any} */ ({})) {
+export function areaConfig({ areaCodes, excludedArea } = /** @type {any} */ ({}), codes) {
+  const isCode = (/** @type {any} */ code) => codes[code] === code;
   if (!Array.isArray(areaCodes) || areaCodes.length === 0 || !areaCodes.every(isCode)) return null;
-  if (excludedArea === undefined || excludedArea === null) return { areaCodes: areaCodes.map(renamed) };
-  if (!isCode(excludedArea)) return null;
-  const config = { areaCodes: areaCodes.map(renamed), excludedArea: renamed(excludedArea) };
-  const { GLOBAL } = ENUMS.AreaCode;
-  return config.excludedArea === GLOBAL || config.areaCodes.includes(config.excludedArea) ? null : config;
+  const named = areaCodes.map((code) => RENAMED[code] ?? code);
+  if (excludedArea === undefined || excludedArea === null) return { areaCodes: named };
+  if (!isCode(excludedArea) || excludedArea === "GLOBAL" || areaCodes.includes(excludedArea)) return null;
+  return { areaCodes: named, excludedArea };
 }
 
 /** @param {AreaConfig} config */

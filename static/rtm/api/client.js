@@ -138,9 +138,18 @@ export class RtmClient extends PeersClient {
   /** @param {string} token @returns {Promise<void>} */
   renewToken(token) {
     const fault = unless(typeof token === "string" && token !== "", "not a token");
+    const { user } = /** @type {{user: {token: string | null}}} */ (this.#context);
     return this.#context.ask("RENEW_TOKEN_ERR", fault, [], async (session) => {
-      await session.renew(token);
-      this.#context.user = { uid: session.uid, token };
+      // As the session does: the next login has the new one, unless the server is there and refuses it.
+      const { isReady } = session;
+      const previous = user.token;
+      user.token = token;
+      try {
+        await session.renew(token);
+      } catch (error) {
+        if (isReady && !(/** @type {RtmError} */ (error).retryable) && user.token === token) user.token = previous;
+        throw error;
+      }
     });
   }
 
@@ -214,6 +223,7 @@ export class RtmClient extends PeersClient {
       await session.login();
     } catch (error) {
       if (context.session === session) context.renew(null);
+      context.log.upload();
       throw refusal ?? error;
     }
   }

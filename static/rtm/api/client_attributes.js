@@ -57,7 +57,7 @@ export class AttributesClient extends ApiEmitter {
 
   /** @param {string[]} attributeKeys @returns {Promise<void>} */
   deleteLocalUserAttributesByKeys(attributeKeys) {
-    return this.#delete(areKeys(attributeKeys), ({ userAttributes }) => userAttributes.remove(attributeKeys));
+    return this.#delete(areKeys(attributeKeys), ({ userAttributes }) => userAttributes.remove([...attributeKeys]));
   }
 
   /** @returns {Promise<void>} */
@@ -73,7 +73,7 @@ export class AttributesClient extends ApiEmitter {
   /** @param {string} userId @param {string[]} attributeKeys @returns {Promise<Record<string, string>>} */
   getUserAttributesByKeys(userId, attributeKeys) {
     const late = [nameFault(userId), keysFault(attributeKeys)];
-    return this.#context.ask(GROUP, null, late, ({ userAttributes }) => userAttributes.get(userId, attributeKeys));
+    return this.#context.ask(GROUP, null, late, ({ userAttributes }) => userAttributes.get(userId, [...attributeKeys]));
   }
 
   /**
@@ -104,7 +104,7 @@ export class AttributesClient extends ApiEmitter {
    */
   deleteChannelAttributesByKeys(channelId, attributeKeys, options) {
     return this.#delete(isName(channelId) && areKeys(attributeKeys), async (session) => {
-      await new RoomAttributes(session).remove(channelId, attributeKeys, toChange(options));
+      await new RoomAttributes(session).remove(channelId, [...attributeKeys], toChange(options));
     });
   }
 
@@ -131,7 +131,7 @@ export class AttributesClient extends ApiEmitter {
   /** @param {string} channelId @param {string[]} keys @returns {Promise<any>} */
   getChannelAttributesByKeys(channelId, keys) {
     return this.#context.ask(GROUP, null, [nameFault(channelId), keysFault(keys)], async (session) => {
-      return channelAttributes((await new RoomAttributes(session).get(channelId, keys)).attributes);
+      return channelAttributes((await new RoomAttributes(session).get(channelId, [...keys])).attributes);
     });
   }
 

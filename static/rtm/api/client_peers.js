@@ -51,12 +51,16 @@ export class PeersClient extends AttributesClient {
   async sendMessageToPeers(message, peerIds, options) {
     const areRight = areNames(peerIds) && peerIds.length <= RECEIVERS_CEILING;
     return this.#send(message, areRight, options, async (peers, wire, how) => {
-      const { received, failed } = await peers.sendMany(peerIds, wire, how);
-      /** @type {Record<string, Outcome>} */
-      const outcomes = {};
-      for (const [uid, hasPeerReceived] of Object.entries(received)) outcomes[uid] = { hasPeerReceived };
-      for (const [uid, failure] of Object.entries(failed)) outcomes[uid] = { hasPeerReceived: false, failure };
-      return outcomes;
+      const uids = [...peerIds];
+      const answer = await peers.sendMany(uids, wire, how);
+      const received = new Map(Object.entries(answer.received));
+      const failed = new Map(Object.entries(answer.failed));
+      return Object.fromEntries(
+        uids.map((uid) => {
+          const failure = failed.get(uid);
+          return [uid, { hasPeerReceived: received.get(uid) === true, ...(failure && { failure }) }];
+        }),
+      );
     });
   }
 
@@ -89,27 +93,27 @@ export class PeersClient extends AttributesClient {
 
   /** @param {string[]} channelIds at most 32 @returns {Promise<Record<string, number>>} */
   getChannelMemberCount(channelIds) {
-    return this.#ask("GET_CHANNEL_MEMBER_COUNT_ERR", channelIds, COUNTED, async (session) => {
-      return (await session.call("room.member_counts", { rooms: channelIds }, COUNT_MS)).counts;
+    return this.#ask("GET_CHANNEL_MEMBER_COUNT_ERR", channelIds, COUNTED, async (session, rooms) => {
+      return (await session.call("room.member_counts", { rooms }, COUNT_MS)).counts;
     });
   }
 
   /** @param {string[]} peerIds at most 256 @returns {Promise<Record<string, boolean>>} */
   queryPeersOnlineStatus(peerIds) {
-    return this.#ask("QUERY_PEERS_ONLINE_STATUS_ERR", peerIds, QUERIED, async ({ presence }) => {
-      const states = Object.entries(await presence.query(peerIds));
+    return this.#ask("QUERY_PEERS_ONLINE_STATUS_ERR", peerIds, QUERIED, async ({ presence }, uids) => {
+      const states = Object.entries(await presence.query(uids));
       return Object.fromEntries(states.map(([uid, state]) => [uid, state === "ONLINE"]));
     });
   }
 
   /** @param {string[]} peerIds 512 in all @returns {Promise<void>} */
   subscribePeersOnlineStatus(peerIds) {
-    return this.#subscription(peerIds, ({ presence }) => presence.subscribe(peerIds));
+    return this.#subscription(peerIds, ({ presence }, uids) => presence.subscribe(uids));
   }
 
   /** @param {string[]} peerIds @returns {Promise<void>} */
   unsubscribePeersOnlineStatus(peerIds) {
-    return this.#subscription(peerIds, ({ presence }) => presence.unsubscribe(peerIds));
+    return this.#subscription(peerIds, ({ presence }, uids) => presence.unsubscribe(uids));
   }
 
   /** @param {"ONLINE_STATUS"} option @returns {Promise<string[]>} */
@@ -119,7 +123,7 @@ export class PeersClient extends AttributesClient {
     return this.#context.ask(group, null, [fault], ({ presence }) => presence.list());
   }
 
-  /** @param {string[]} ids @param {(session: Session) => Promise<void>} work */
+  /** @param {string[]} ids @param {(session: Session, ids: string[]) => Promise<void>} work */
   #subscription(ids, work) {
     return this.#ask("PEER_SUBSCRIPTION_STATUS_ERR", ids, SUBSCRIBED, work);
   }
@@ -129,11 +133,11 @@ export class PeersClient extends AttributesClient {
    * @param {string} group
    * @param {string[]} ids
    * @param {readonly [most: number, name: string]} ceiling
-   * @param {(session: Session) => Promise<Result>} work
+   * @param {(session: Session, ids: string[]) => Promise<Result>} work with the ids as they are now
    */
   #ask(group, ids, [most, name], work) {
     const late = [unless(areNames(ids), NONE_VALID), unless(!(ids?.length > most), "too many ids", name)];
-    return this.#context.ask(group, null, late, work);
+    return this.#context.ask(group, null, late, (session) => work(session, [...ids]));
   }
 
   /**

@@ -28,7 +28,7 @@ export class Context {
    */
   constructor(flavour, runtime, app, server) {
     this.flavour = flavour;
-    this.log = new Log(runtime, server, () => this.user && { app, ...this.user });
+    this.log = new Log(runtime, server, () => this.user && { app, ...this.user }, () => this.isLoggedIn);
   }
 
   /** @param {Session | null} session of a login that begins, null at the end of one */

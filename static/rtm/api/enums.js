@@ -5,6 +5,8 @@ const enumOf = (names) => Object.freeze(Object.fromEntries(names.split(" ").map(
 
 /** Those of `createInstance`. */
 export const LegacyAreaCode = enumOf("CN NA EU AS JP IN GLOB OC SA AF OVS");
+/** Those of `setArea`. */
+export const NEW_AREA_CODES = enumOf("GLOBAL INDIA JAPAN ASIA EUROPE CHINA NORTH_AMERICA");
 
 export const ENUMS = {
   ConnectionState: enumOf("DISCONNECTED CONNECTING CONNECTED RECONNECTING ABORTED"),
@@ -20,5 +22,5 @@ export const ENUMS = {
   PeerOnlineState: enumOf("ONLINE UNREACHABLE OFFLINE"),
   PeerSubscriptionOption: enumOf("ONLINE_STATUS"),
   MessageType: enumOf("TEXT RAW IMAGE FILE"),
-  AreaCode: Object.freeze({ ...enumOf("GLOBAL INDIA JAPAN ASIA EUROPE CHINA NORTH_AMERICA"), ...LegacyAreaCode }),
+  AreaCode: Object.freeze({ ...NEW_AREA_CODES, ...LegacyAreaCode }),
 };

@@ -45,4 +45,9 @@ export class ApiEmitter extends Emitter {
   listenerCount(name) {
     return this.registrations(name).length;
   }
+
+  /** There is no such bound, but programs of Node's emitters call it. @param {number} [_count] */
+  setMaxListeners(_count) {
+    return this;
+  }
 }

@@ -28,6 +28,7 @@ export class Log {
   #runtime;
   #server;
   #sender;
+  #isLive;
   #name = `RTM#${++instances}`;
   /** @type {LogFilter} */
   #filter = logFilter(2);
@@ -42,11 +43,13 @@ export class Log {
    * @param {ApiRuntime} runtime
    * @param {() => string} server its address; may throw while there is none
    * @param {() => object | null} sender in whose name it is sent: App ID, uid and token
+   * @param {() => boolean} isLive else nothing is sent by itself, and no timer keeps the program
    */
-  constructor(runtime, server, sender) {
+  constructor(runtime, server, sender, isLive) {
     this.#runtime = runtime;
     this.#server = server;
     this.#sender = sender;
+    this.#isLive = isLive;
   }
 
   /** @param {LogConfig} config what is absent stays */
@@ -68,7 +71,7 @@ export class Log {
     if (this.#bytes + bytes > BATCH_BYTES) this.upload();
     this.#lines.push(line);
     this.#bytes += bytes;
-    this.#timer ??= this.#runtime.setTimeout(() => this.upload(), BATCH_MS);
+    if (this.#isLive()) this.#timer ??= this.#runtime.setTimeout(() => this.upload(), BATCH_MS);
   }
 
   /** Sends what there is, once: a log is not worth a retry. Nobody's log is not taken. */

@@ -7,7 +7,7 @@ import { SDK_VERSION, Session } from "../session/session.js";
 import { areaConfig, baseOf } from "./areas.js";
 import { RtmChannel } from "./channel.js";
 import { RtmClient } from "./client.js";
-import { ENUMS, LegacyAreaCode } from "./enums.js";
+import { ENUMS, LegacyAreaCode, NEW_AREA_CODES } from "./enums.js";
 import { apiError } from "./errors.js";
 import { AGORA, ANYRTC, errorEnums } from "./flavours.js";
 import { LocalInvitation, RemoteInvitation } from "./invitations.js";
@@ -32,9 +32,9 @@ function createRtm(flavour, origin) {
   const parameters = new Map();
   /** @param {string} detail */
   const invalid = (detail) => apiError(flavour.errors, group, "INVALID_ARGUMENT", detail);
-  /** @param {any} config */
-  const checkedAreas = (config) => {
-    const checked = areaConfig(config);
+  /** @param {any} config @param {typeof LegacyAreaCode} codes */
+  const checkedAreas = (config, codes) => {
+    const checked = areaConfig(config, codes);
     if (!checked) throw invalid("not valid areas");
     return checked;
   };
@@ -49,7 +49,7 @@ function createRtm(flavour, origin) {
     constructor(appId, config = {}, areaCodes) {
       if (!/^[a-zA-Z0-9]{32}$/.test(appId)) throw invalid("an App ID has 32 letters and digits");
       if (config === null || typeof config !== "object") throw invalid("not a config");
-      const own = areaCodes === undefined ? areas : checkedAreas({ areaCodes });
+      const own = areaCodes === undefined ? areas : checkedAreas({ areaCodes }, LegacyAreaCode);
       super({ flavour, areas: own, serverOf }, appId, config);
     }
   }
@@ -59,7 +59,7 @@ function createRtm(flavour, origin) {
     createInstance: (appId, config, areaCodes) => new Client(appId, config, areaCodes),
     /** @param {{areaCodes: string[], excludedArea?: string}} config for clients made from now on */
     setArea: (config) => {
-      areas = checkedAreas(config);
+      areas = checkedAreas(config, NEW_AREA_CODES);
     },
     /** @param {string} url where the server is, unless a client's config says otherwise */
     setServer: (url) => {

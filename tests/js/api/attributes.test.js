@@ -177,3 +177,22 @@ test("what is not answered within 5 s is a time-out", async () => {
   await runtime.advance(5000);
   for (const error of await errors) assertError(error, AGORA, GROUP, "TIMEOUT");
 });
+
+test("keys are taken as they are at the call", async () => {
+  server.isDown = true;
+  server.cutAll();
+  await runtime.advance(50);
+  const lists = Array.from({ length: 4 }, () => ["name"]);
+  const calls = [
+    ann.deleteLocalUserAttributesByKeys(lists[0]),
+    ann.getUserAttributesByKeys("ann", lists[1]),
+    ann.deleteChannelAttributesByKeys("math", lists[2]),
+    ann.getChannelAttributesByKeys("math", lists[3]),
+  ];
+  for (const list of lists) list[0] = "\u0000 never looked at";
+  server.isDown = false;
+  await after(runtime, Promise.allSettled(calls), 5000);
+  for (const method of ["user.delete", "user.get", "room.delete", "room.get"]) {
+    assert.deepEqual(server.paramsOf(`${method}_attributes`).map(({ keys }) => keys), [["name"]], method);
+  }
+});

@@ -124,3 +124,9 @@ test("several clients in one page do not hear of each other", async () => {
   assert.deepEqual(heard, ["bob hears ann: hi", "bob alone hears ann: psst"]);
   assert.deepEqual([annStates, bobStates], [["DISCONNECTED LOGOUT"], []]);
 });
+
+test("how many listeners there may be is no question here, and asking it is no error", () => {
+  /** @type {ApiEmitter<{tick: []}>} */
+  const emitter = new ApiEmitter();
+  assert.equal(emitter.setMaxListeners(1), emitter);
+});

@@ -5,7 +5,7 @@ import { beforeEach, test } from "node:test";
 
 import { AGORA, ANYRTC, VENDORS, assertError, failure, logIn, makeClient, statesOf } from "../support/clients.js";
 import { FakeRuntime } from "../support/fake_runtime.js";
-import { FakeServer } from "../support/fake_server.js";
+import { FakeServer, rpcError } from "../support/fake_server.js";
 import { after } from "../support/people.js";
 
 /** @type {FakeRuntime} */
@@ -248,6 +248,29 @@ test("a token that runs out: told 30 s before and at its end, under both of anyR
     assert.equal(client.token, "new");
     await after(runtime, client.logout());
   }
+});
+
+test("a token that could not be shown in time is the client's, as it is the next login's", async () => {
+  const client = await logIn(runtime, "ann");
+  server.isDown = true;
+  server.cutAll();
+  await runtime.advance(6000);
+  await after(runtime, failure(client.renewToken("new")), 12_000);
+  assert.equal(client.token, "new");
+  server.isDown = false;
+  await runtime.advance(16_000);
+  assert.deepEqual(server.paramsOf("session.login").map(({ token }) => token), [null, "new"]);
+});
+
+test("a token that the server refuses is nobody's", async () => {
+  const client = makeClient(runtime);
+  await after(runtime, client.login({ uid: "ann", token: "old" }));
+  server.refuseNext("session.renew_token", rpcError(11, "invalid_token"));
+  await after(runtime, failure(client.renewToken("new")));
+  assert.equal(client.token, "old");
+  server.cutAll();
+  await runtime.advance(5000);
+  assert.deepEqual(server.paramsOf("session.login").map(({ token }) => token), ["old", "old"]);
 });
 
 test("renewToken: the argument is looked at before the login", async () => {

@@ -9,7 +9,7 @@ test("a line is cut between two characters, never in one", async () => {
   const bodies = [];
   const fetch = async (/** @type {string} */ _url, /** @type {{body: string}} */ { body }) => bodies.push(body);
   const runtime = Object.assign(new FakeRuntime(), { fetch: /** @type {any} */ (fetch) });
-  const log = new Log(runtime, () => "https://rtm.example", () => ({ uid: "ann", token: null }));
+  const log = new Log(runtime, () => "https://rtm.example", () => ({ uid: "ann", token: null }), () => true);
   log.configure({ enableLogUpload: true, logFilter: 4 });
   log.write("info", `${"x".repeat(999)}\u{1f600}`);
   log.write("info", `${"x".repeat(998)}\u{1f600}`);

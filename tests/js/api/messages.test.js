@@ -190,3 +190,33 @@ test("a message of a later kind is passed over", async () => {
   await runtime.advance(50);
   assert.deepEqual(heard.map(([{ text }]) => text), ["after it"]);
 });
+
+test("to many: every uid has its outcome, in the order of the receivers, whatever it is called", async () => {
+  const peers = ["constructor", "bob", "__proto__"];
+  server.answerNext("peer.send_many", {
+    received: JSON.parse('{"__proto__": true, "bob": false}'),
+    failed: { constructor: "expired" },
+  });
+  const outcomes = await after(runtime, ann.sendMessageToPeers({ text: "hi" }, peers));
+  assert.deepEqual(Object.entries(outcomes), [
+    ["constructor", { hasPeerReceived: false, failure: "expired" }],
+    ["bob", { hasPeerReceived: false }],
+    ["__proto__", { hasPeerReceived: true }],
+  ]);
+});
+
+test("what is sent is what was given, whatever becomes of it while the connection is away", async () => {
+  server.isDown = true;
+  server.cutAll();
+  await runtime.advance(50);
+  const peers = ["bob"];
+  const message = { rawMessage: new Uint8Array([1, 2, 3]), description: "points" };
+  const sending = ann.sendMessageToPeers(message, peers);
+  peers[0] = "never / looked at";
+  message.rawMessage.fill(0);
+  message.description = "none";
+  server.isDown = false;
+  await after(runtime, sending, 5000);
+  const [{ peers: sentTo, message: sent }] = server.paramsOf("peer.send_many");
+  assert.deepEqual([sentTo, sent], [["bob"], { type: "RAW", raw: "AQID", description: "points" }]);
+});

@@ -159,6 +159,8 @@ const WRONG_AREAS = /** @type {any[]} */ ([
   { areaCodes: [] },
   { areaCodes: "CHINA" },
   { areaCodes: ["MOON"] },
+  { areaCodes: ["constructor"] },
+  { areaCodes: ["CN"] },
   { areaCodes: ["CHINA"], excludedArea: "CHINA" },
   { areaCodes: ["GLOBAL"], excludedArea: "GLOBAL" },
   { areaCodes: ["GLOBAL"], excludedArea: "MOON" },
@@ -169,6 +171,18 @@ for (const config of WRONG_AREAS) {
     assertError(thrown(() => fresh().AgoraRTM.setArea(config)), AGORA, "CREATE_INSTANCE_ERR", "INVALID_ARGUMENT");
   });
 }
+
+test("areas: createInstance takes the old codes, and no others", () => {
+  const { AgoraRTM: rtm } = fresh();
+  const config = { server: "https://rtm.example" };
+  for (const code of ["CN", "NA", "EU", "AS", "JP", "IN", "GLOB", "OC", "SA", "AF", "OVS"]) {
+    rtm.createInstance(APP_ID, config, [code]);
+  }
+  for (const codes of [[], ["GLOBAL"], ["CN", "EUROPE"], ["toString"]]) {
+    const error = thrown(() => rtm.createInstance(APP_ID, config, codes));
+    assertError(error, AGORA, "CREATE_INSTANCE_ERR", "INVALID_ARGUMENT");
+  }
+});
 
 test("areas: only endpoints in them are connected to", async () => {
   endpoints = [
@@ -283,4 +297,26 @@ test("nothing is uploaded where that is not wanted", async () => {
   await runtime.advance(60_000);
   await after(runtime, client.logout());
   assert.deepEqual(fetched, []);
+});
+
+test("who is logged out waits for nothing: what is logged then goes with the next login's batch", async () => {
+  const client = makeClient(runtime, AGORA, { enableLogUpload: true });
+  const idle = runtime.pendingTimers;
+  await after(runtime, client.login({ uid: "ann" }));
+  await after(runtime, client.logout(), 600);
+  assert.equal(fetched.length, 1);
+  await failure(client.renewToken("t"));
+  assert.deepEqual([fetched.length, runtime.pendingTimers], [1, idle]);
+  await after(runtime, client.login({ uid: "ann" }));
+  await after(runtime, client.logout());
+  const [first] = JSON.parse(fetched[1].init.body).lines;
+  assert.equal(first.text, "RENEW_TOKEN_ERR_USER_NOT_LOGGED_IN: log in first");
+});
+
+test("a login that fails is told in the log, though nobody is logged in", async () => {
+  const client = makeClient(runtime, AGORA, { enableLogUpload: true });
+  server.isDown = true;
+  await after(runtime, failure(client.login({ uid: "ann" })), 12_000);
+  const texts = fetched.flatMap(({ init }) => JSON.parse(init.body).lines).map(({ text }) => text);
+  assert.deepEqual(texts, ["CONNECTING LOGIN", "DISCONNECTED LOGIN_TIMEOUT"]);
 });

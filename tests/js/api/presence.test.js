@@ -101,3 +101,25 @@ test("member counts", async () => {
   assert.deepEqual(await after(runtime, ann.getChannelMemberCount(["math", "art"])), { math: 2, art: 0 });
   assert.deepEqual(server.paramsOf("room.member_counts"), [{ rooms: ["math", "art"] }]);
 });
+
+test("a list is taken as it is at the call: what becomes of it afterwards changes nothing", async () => {
+  server.isDown = true;
+  server.cutAll();
+  await runtime.advance(50);
+  const lists = Array.from({ length: 4 }, () => ["bob"]);
+  const [asked, wanted, unwanted, counted] = lists;
+  const calls = [
+    ann.queryPeersOnlineStatus(asked),
+    ann.subscribePeersOnlineStatus(wanted),
+    ann.unsubscribePeersOnlineStatus(unwanted),
+    ann.getChannelMemberCount(counted),
+  ];
+  for (const list of lists) list[0] = "never / looked at";
+  server.isDown = false;
+  server.answerNext("room.member_counts", { counts: { bob: 0 } });
+  await after(runtime, Promise.all(calls), 5000);
+  for (const method of ["presence.query", "presence.subscribe", "presence.unsubscribe"]) {
+    assert.deepEqual(server.paramsOf(method), [{ uids: ["bob"] }], method);
+  }
+  assert.deepEqual(server.paramsOf("room.member_counts"), [{ rooms: ["bob"] }]);
+});
