@@ -99,7 +99,7 @@ export class RtmChannel extends ApiEmitter {
       } catch (error) {
         if (this.#joined === joined) throw error;
         context.loggedIn(GROUP);
-        throw context.error(GROUP, NOT_IN, "the channel was left meanwhile", error);
+        throw context.error(GROUP, NOT_IN, JOIN_FIRST, error);
       }
     });
   }

@@ -158,7 +158,7 @@ export class RtmClient extends PeersClient {
    * @returns {Promise<void>}
    */
   setBusinessId(id) {
-    const fault = unless(isBusinessId(id), "not 1 to 64 visible characters");
+    const fault = unless(isBusinessId(id), NOT_ID);
     return this.#context.ask("BUSINESS_ID_ERR", null, [fault], (session) => session.setBusinessId(id));
   }
 
@@ -192,7 +192,7 @@ export class RtmClient extends PeersClient {
   /** @param {string} mediaId @returns {Promise<any>} */
   downloadMedia(mediaId) {
     const isId = typeof mediaId === "string" && mediaId !== "";
-    return this.#refused("DOWNLOAD_MEDIA_ERR", unless(isId, "not a mediaId"), null);
+    return this.#refused("DOWNLOAD_MEDIA_ERR", unless(isId, NOT_ID), null);
   }
 
   /**
@@ -264,7 +264,7 @@ export class RtmClient extends PeersClient {
     try {
       return this.#server();
     } catch (error) {
-      throw this.#context.error(group, INVALID, "no server: use setServer or config.server", error);
+      throw this.#context.error(group, INVALID, "no server: call setServer", error);
     }
   }
 

@@ -66,7 +66,7 @@ function decodeMessage(value) {
     }
     if ("result" in value && value.id != null) return { kind: "result", id: value.id, result: value.result };
   }
-  throw new SyntaxError("not a JSON-RPC 2.0 message");
+  throw new SyntaxError("not JSON-RPC 2.0");
 }
 
 /**

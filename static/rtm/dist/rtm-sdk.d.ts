@@ -73,7 +73,7 @@ export namespace RtmStatusCode {
     IMAGE = "IMAGE",
     FILE = "FILE",
   }
-  /** Of `setArea`, and below them those of `createInstance`; here each takes both. */
+  /** Those that `setArea` takes, and below them those of `createInstance`, which takes no others. */
   enum AreaCode {
     GLOBAL = "GLOBAL",
     INDIA = "INDIA",
@@ -151,6 +151,8 @@ declare class EventEmitter<Events = {}> {
   listeners<Name extends keyof Events>(event: Name): Function[];
   rawListeners<Name extends keyof Events>(event: Name): Function[];
   listenerCount<Name extends keyof Events>(event: Name): number;
+  /** More: it changes nothing. */
+  setMaxListeners(count?: number): this;
 }
 
 export interface RtmTextMessage {

@@ -71,7 +71,7 @@ export class Calls {
    * @returns {Promise<any>}
    */
   make(method, params, timeoutMs, { isPatient = false, apply } = {}) {
-    if (this.#waiting >= LIMIT) return Promise.reject(new RtmError("too_often", "too many calls wait", true));
+    if (this.#waiting >= LIMIT) return Promise.reject(new RtmError("too_often", "too many wait", true));
     return new Promise((resolve, reject) => {
       this.#place({
         number: ++this.#made,

@@ -121,7 +121,7 @@ export class Session extends Emitter {
   /** @returns {Promise<void>} rejects with the server's error, "timeout", or "aborted" by a logout */
   login() {
     if (this.state !== "DISCONNECTED") {
-      return Promise.reject(new RtmError("already_logged_in", "already logged in, or on the way", false));
+      return Promise.reject(new RtmError("already_logged_in", "logged in, or on the way", false));
     }
     const gaveUp = () => this.#stop("DISCONNECTED", "LOGIN_TIMEOUT", new TimeoutError("session.login"));
     const login = new Deferred(this.runtime, LOGIN_TIMEOUT_MS, gaveUp);
