@@ -3,6 +3,7 @@
 import re
 from typing import Final
 
+MAX_TYPE_BYTES: Final = 256
 MAX_OTHER_BYTES: Final = 64 * 1024
 """Of a body: everything that is not the file's content."""
 BOUNDARY: Final = re.compile(r'multipart/form-data\s*;(?:.*;)?\s*boundary="?([!-!#-:<-~ ]{1,70})"?\s*', re.IGNORECASE)
@@ -17,7 +18,7 @@ class FormError(Exception):
 
 def boundary_of(content_type: str) -> bytes:
     """Raises FormError."""
-    found = BOUNDARY.fullmatch(content_type)
+    found = BOUNDARY.fullmatch(content_type[:MAX_TYPE_BYTES])
     if found is None:
         raise FormError("The body is a multipart/form-data form.")
     return found[1].encode("ascii")

@@ -72,8 +72,10 @@ def is_media(path: str) -> bool:
 
 def upload_bound(path: str, query: bytes) -> BodyBound | None:
     """Of a form that was signed here: as large as the file it takes."""
+    if path != UPLOAD_PATH:
+        return None
     storage = media_storage()
-    if path != UPLOAD_PATH or not isinstance(storage, LocalMediaStorage):
+    if not isinstance(storage, LocalMediaStorage):
         return None
     allowed = verify(path, query, storage.clock())
     return BodyBound(int(allowed["size"]) + MAX_OTHER_BYTES, TRANSFER_S) if allowed is not None else None

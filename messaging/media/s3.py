@@ -19,7 +19,7 @@ UNTYPED: Final = "application/octet-stream"
 class S3MediaStorage(S3Storage):  # type: ignore[misc]  # it has no types
     """`path_style`: the bucket is in the path, not in the host name."""
 
-    failures: Final = (BotoCoreError, ClientError, Boto3Error, StorageUnavailable)
+    failures: Final = (OSError, BotoCoreError, ClientError, Boto3Error, StorageUnavailable)
 
     def __init__(self, *, path_style: bool, **options: Any) -> None:
         config = Config(

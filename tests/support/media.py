@@ -1,19 +1,25 @@
 """Browsers that send and fetch files, of either storage."""
 
 import asyncio
+import io
 import secrets
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from asgiref.sync import sync_to_async
 from django.core.files.storage import storages
+from django.db.models import F
 
 from messaging.media.local import LocalMediaStorage
+from messaging.media.models import Media, MediaKind, MediaState
 from messaging.media.s3 import S3MediaStorage
-from messaging.media.storage import UploadForm
+from messaging.media.storage import UploadForm, media_storage
+from projects.models import Project
 from tests.support.rest import Answer, request
 
 
@@ -33,9 +39,39 @@ def s3_at(address: str, bucket: str) -> S3MediaStorage:
     )
 
 
+def files(storage: LocalMediaStorage) -> list[str]:
+    """What is in the storage, by key."""
+    root = Path(storage.location)
+    return sorted(str(path.relative_to(root)) for path in root.rglob("*") if path.is_file())
+
+
 def use_storage(monkeypatch: pytest.MonkeyPatch, storage: Any) -> None:
     """Makes it the one of the settings."""
     monkeypatch.setitem(vars(storages)["_storages"], "media", storage)
+
+
+async def give_media(app: str, uid: str, media_id: str, content: bytes, *, ready: bool = False) -> str:
+    """A file that a user has posted and not finished yet; or one that is ready, unchecked. Returns its id."""
+
+    def give() -> None:
+        media = Media(
+            project=Project.objects.get(app_id=app),
+            media_id=media_id,
+            uid=uid,
+            kind=MediaKind.FILE,
+            name="file",
+            size=len(content),
+            state=MediaState.READY if ready else MediaState.STARTED,
+            claim="checked" if ready else "",
+            created_at=datetime.now(UTC),
+            expires_at=datetime.now(UTC) + timedelta(hours=1),
+        )
+        media_storage().put(media.checked_key if ready else media.uploaded_key, io.BytesIO(content))
+        media.save()
+        Project.objects.filter(app_id=app).update(media_bytes=F("media_bytes") + media.size)
+
+    await sync_to_async(give)()
+    return media_id
 
 
 def form_body(content: bytes, fields: Mapping[str, str] | None = None, *, name: str = "file") -> tuple[str, bytes]:

@@ -15,15 +15,9 @@ from messaging.media import http
 from messaging.media.local import IncomingFile, LocalMediaStorage
 from realtime.server import MAX_BODY_BYTES
 from tests.support.doubles import until
-from tests.support.media import fetch, form_body, send, upload
+from tests.support.media import fetch, files, form_body, send, upload
 
 pytestmark = pytest.mark.shapeless
-
-
-def files(storage: LocalMediaStorage) -> list[str]:
-    """What is in the storage, by key."""
-    root = Path(storage.location)
-    return sorted(str(path.relative_to(root)) for path in root.rglob("*") if path.is_file())
 
 
 def url_of(storage: LocalMediaStorage, lives_s: int = 300) -> str:
