@@ -58,7 +58,7 @@ def check(storage: MediaStorage, media: Media) -> Checked:
         storage.copy(media.uploaded_key, media.checked_key)
         source, thumbnail = Path(folder, "source"), Path(folder, "thumbnail")
         content_type, sha256 = _read(storage, media, source)
-        picture = _picture(RASTERS[content_type], source, thumbnail) if content_type in RASTERS else None
+        picture = picture_of(RASTERS[content_type], source, thumbnail) if content_type in RASTERS else None
         if picture is not None:
             with thumbnail.open("rb") as file:
                 storage.put(media.thumbnail_key, file)
@@ -91,7 +91,7 @@ def _read(storage: MediaStorage, media: Media, source: Path) -> tuple[str, str]:
     return content_type, digest.hexdigest()
 
 
-def _picture(kind: str, source: Path, thumbnail: Path) -> Picture | None:
+def picture_of(kind: str, source: Path, thumbnail: Path) -> Picture | None:
     """None for what cannot be decoded within the bounds."""
     command = [sys.executable, "-I", str(DECODER), kind, str(source), str(thumbnail)]
     with _decoding:

@@ -40,8 +40,9 @@ def decode(kind: str, source: str, thumbnail: str) -> dict[str, int]:
         if image.getexif().get(ExifTags.Base.Orientation) in ON_ITS_SIDE:
             width, height = height, width
         image.draft("RGB", THUMBNAIL)  # a JPEG need not be decoded larger than it is wanted
-        image.thumbnail(THUMBNAIL)
-        small = ImageOps.exif_transpose(image)
+        shown = in_8_bits(image)
+        shown.thumbnail(THUMBNAIL)
+        small = ImageOps.exif_transpose(shown)
         flat = Image.new("RGB", small.size, "white")
         if small.has_transparency_data:
             clear = small.convert("RGBA")
@@ -55,6 +56,13 @@ def decode(kind: str, source: str, thumbnail: str) -> dict[str, int]:
         "thumbnail_width": flat.width,
         "thumbnail_height": flat.height,
     }
+
+
+def in_8_bits(image: Image.Image) -> Image.Image:
+    """A grey image of 16 bits cannot be made smaller as it is."""
+    if not image.mode.startswith("I"):
+        return image
+    return image.convert("I").point(lambda value: value * (1 / 256)).convert("L")
 
 
 def main() -> None:

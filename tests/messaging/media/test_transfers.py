@@ -116,10 +116,17 @@ async def test_a_thumbnail_keeps_the_orientation_and_nothing_else_of_the_camera(
         assert (thumbnail.size, dict(thumbnail.getexif())) == ((240, 320), {})
 
 
+async def test_a_grey_image_of_16_bits_keeps_its_shades(local_storage: LocalMediaStorage, ann: Client) -> None:
+    found = await finished(ann, picture("PNG", (1000, 500), 0x8000, mode="I;16"), "IMAGE")
+    small = await fetch((await ann.call("media.url", media=found["media"], thumbnail=True))["url"])
+    with Image.open(io.BytesIO(small.body)) as thumbnail:
+        assert thumbnail.getpixel((0, 0)) == (128, 128, 128)
+
+
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "P", "L", "I;16", "1"])
 async def test_images_of_every_mode_get_a_thumbnail(local_storage: LocalMediaStorage, ann: Client, mode: str) -> None:
-    found = await finished(ann, picture("PNG", (100, 50), 0, mode=mode), "IMAGE")
-    assert (found["thumbnail_width"], found["thumbnail_height"]) == (100, 50)
+    found = await finished(ann, picture("PNG", (1000, 500), 0, mode=mode), "IMAGE")
+    assert (found["thumbnail_width"], found["thumbnail_height"]) == (320, 160)
 
 
 async def test_what_is_given_up_counts_no_more_and_is_deleted(
