@@ -66,7 +66,7 @@ class StartResult(msgspec.Struct):
     errors=(SIZE_OVERFLOW, TOO_MANY_UPLOADS, LIMIT_EXCEEDED, *STORAGE_ERRORS),
 )
 def start_upload(call: Call, params: StartParams) -> Deferred:
-    """Announces a file. It counts against the quotas from now on, until it is given up or its time is over."""
+    """Announces a file. Its size counts against the quotas from now on, until the file is deleted."""
     return answer_later(call, "media.start", _start(call, params))
 
 
@@ -149,7 +149,8 @@ async def _finish(call: Call, key: UploadKey) -> FinishResult:
     errors=(MEDIA_NOT_FOUND, MEDIA_BUSY, *STORAGE_ERRORS),
 )
 def abandon_upload(call: Call, params: MediaParams) -> Deferred:
-    """Gives up a file that was announced and is not finished: it counts no more, and what has come is deleted."""
+    """Gives up a file that was announced and is not finished: it is not being sent any more, and what has come is
+    deleted. Its size counts for an hour more, as its form can still be used."""
     return answer_later(call, "media.abandon", _abandon(call, _key(call, params)))
 
 

@@ -16,7 +16,7 @@ class MediaState(models.TextChoices):
     CHECKING = "checking", _("being checked")
     READY = "ready", _("ready")
     REFUSED = "refused", _("refused or given up")
-    """The row stays for as long as its form may be used."""
+    """The row stays, and counts, for as long as its form may be used."""
 
 
 class MediaKind(models.TextChoices):

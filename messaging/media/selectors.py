@@ -18,9 +18,9 @@ def _expired(now: datetime) -> "QuerySet[Media]":
     return Media.objects.filter(expires_at__lte=now)
 
 
-def expired_media(now: datetime, limit: int) -> Sequence[Media]:
-    """The oldest first."""
-    return list(_expired(now).order_by("expires_at")[:limit])
+def expired_media(now: datetime, after: int, limit: int) -> Sequence[Media]:
+    """In pages by key."""
+    return list(_expired(now).filter(pk__gt=after).order_by("pk")[:limit])
 
 
 def count_expired(now: datetime) -> int:

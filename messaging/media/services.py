@@ -36,7 +36,7 @@ UNDER_WAY: Final = (MediaState.STARTED, MediaState.CHECKING)
 
 @transaction.atomic
 def start(*, project_id: int, uid: str, kind: MediaKind, name: str, size: int, sizes: Sizes, now: datetime) -> Media:
-    """A new upload, counted against the quotas from now on.
+    """A new upload, counted against the quotas from now until its row is deleted.
 
     Raises RpcError `size_overflow`, `too_many_uploads`, `limit_exceeded`.
     """
@@ -51,7 +51,7 @@ def start(*, project_id: int, uid: str, kind: MediaKind, name: str, size: int, s
     theirs = Media.objects.filter(project_id=project_id, uid=uid)
     if theirs.filter(state__in=UNDER_WAY, created_at__gt=now - FORM_LIFE).count() >= sizes.media_uploads:
         raise RpcError(TOO_MANY_UPLOADS)
-    held = theirs.exclude(state=MediaState.REFUSED).aggregate(total=Sum("size"))["total"] or 0
+    held = theirs.aggregate(total=Sum("size"))["total"] or 0
     if held + size > Project.objects.values_list("user_media_quota", flat=True).get(pk=project_id):
         raise RpcError(LIMIT_EXCEEDED, "Your quota of files is used up.")
     return Media.objects.create(
@@ -114,12 +114,11 @@ def accept(*, media: Media, checked: Checked, now: datetime) -> Media:
     return media
 
 
-@transaction.atomic
 def refuse(*, media: Media, reason: str) -> None:
-    """After a check, unless another has claimed it meanwhile."""
+    """After a check, unless another has claimed it meanwhile. It goes on counting until it is purged: its form can
+    still be used."""
     claimed = Media.objects.filter(pk=media.pk, claim=media.claim, state=MediaState.CHECKING)
-    if claimed.update(state=MediaState.REFUSED, refusal=reason):
-        _give_back(media.project_id, media.size)
+    claimed.update(state=MediaState.REFUSED, refusal=reason)
 
 
 def release(*, media: Media) -> None:
@@ -130,7 +129,7 @@ def release(*, media: Media) -> None:
 
 @transaction.atomic
 def abandon(*, project_id: int, uid: str, media_id: str, now: datetime) -> Media:
-    """Its sender gives an upload up. Again is no error.
+    """Its sender gives an upload up, which goes on counting like a refused one. Again is no error.
 
     Raises RpcError `media_not_found`, also for what is ready; `media_busy`.
     """
@@ -143,7 +142,6 @@ def abandon(*, project_id: int, uid: str, media_id: str, now: datetime) -> Media
         media.state = MediaState.REFUSED
         media.refusal = "abandoned"
         media.save(update_fields=["state", "refusal"])
-        _give_back(project_id, media.size)
     return media
 
 
@@ -153,8 +151,7 @@ def delete(*, pk: int) -> bool:
     media = Media.objects.select_for_update().filter(pk=pk).first()
     if media is None:
         return False
-    if media.state != MediaState.REFUSED:
-        _give_back(media.project_id, media.size)
+    Project.objects.filter(pk=media.project_id).update(media_bytes=F("media_bytes") - media.size)
     media.delete()
     return True
 
@@ -168,7 +165,3 @@ def _locked(project_id: int, uid: str, media_id: str) -> Media:
 
 def _is_claimed(media: Media, now: datetime) -> bool:
     return media.state == MediaState.CHECKING and media.claimed_until is not None and media.claimed_until > now
-
-
-def _give_back(project_id: int, size: int) -> None:
-    Project.objects.filter(pk=project_id).update(media_bytes=F("media_bytes") - size)

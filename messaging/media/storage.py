@@ -50,6 +50,9 @@ class MediaStorage(Protocol):
     def put(self, key: str, content: BinaryIO) -> None:
         """Writes a file of the server's own."""
 
+    def delete(self, name: str) -> None:
+        """Deletes what is under one key, if there is anything."""
+
     def delete_folder(self, folder: str) -> None:
         """Deletes everything in it, if there is anything."""
 

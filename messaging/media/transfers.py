@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
+from weakref import WeakValueDictionary
 
 from messaging.media.checks import Refused, check
 from messaging.media.models import Media, MediaState
@@ -32,6 +33,7 @@ class MediaTransfers:
         self._runtime = runtime
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="media")
         self._finishing: dict[UploadKey, asyncio.Task[Media]] = {}
+        self._turns: WeakValueDictionary[tuple[int, str], asyncio.Lock] = WeakValueDictionary()
 
     async def start(self) -> None:
         return
@@ -65,9 +67,18 @@ class MediaTransfers:
         if finishing is None:
             if len(self._finishing) >= MAX_FINISHING:
                 raise RpcError(OVERLOADED)
-            finishing = self._finishing[key] = self._runtime.loop.create_task(self._finish(key))
+            finishing = self._finishing[key] = self._runtime.loop.create_task(self._in_turn(key))
             finishing.add_done_callback(lambda _: self._finishing.pop(key))
         return await asyncio.shield(finishing)
+
+    async def _in_turn(self, key: UploadKey) -> Media:
+        """One check of a user at a time, so that nobody keeps the others waiting with many slow ones."""
+        project, uid, _ = key
+        turn = self._turns.get((project, uid))
+        if turn is None:
+            turn = self._turns[project, uid] = asyncio.Lock()
+        async with turn:
+            return await self._finish(key)
 
     async def _finish(self, key: UploadKey) -> Media:
         bridge = self._runtime.bridge
@@ -79,7 +90,7 @@ class MediaTransfers:
             checked = await self.in_thread(check, media_storage(), media)
         except Refused as refused:
             await bridge.write(refuse, media=media, reason=refused.reason)
-            await self._delete(media)
+            await self._tidy(media_storage().delete_folder, media.folder)
             raise RpcError(MEDIA_REFUSED, reason=refused.reason) from None
         except FileNotFoundError:
             await bridge.write(release, media=media)
@@ -87,7 +98,9 @@ class MediaTransfers:
         except RpcError:
             await bridge.write(release, media=media)
             raise
-        return await bridge.write(accept, media=media, checked=checked, now=self.now())
+        media = await bridge.write(accept, media=media, checked=checked, now=self.now())
+        await self._tidy(media_storage().delete, media.uploaded_key)
+        return media
 
     async def abandon(self, key: UploadKey) -> None:
         """Raises RpcError `media_not_found`, `media_busy`, `unavailable`."""
@@ -95,14 +108,14 @@ class MediaTransfers:
         media = await self._runtime.bridge.write(
             abandon, project_id=project, uid=uid, media_id=media_id, now=self.now()
         )
-        await self._delete(media)
+        await self._tidy(media_storage().delete_folder, media.folder)
 
-    async def _delete(self, media: Media) -> None:
+    async def _tidy(self, delete: Callable[[str], None], what: str) -> None:
         """At once what would be purged later: so that it fails is no matter."""
         try:
-            await self.in_thread(media_storage().delete_folder, media.folder)
+            await self.in_thread(delete, what)
         except RpcError:
-            logger.warning("media: %s is left to be purged", media.folder)
+            logger.warning("media: %s is left to be purged", what)
 
     async def in_thread(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         """Raises RpcError `unavailable` when the storage is out of reach."""

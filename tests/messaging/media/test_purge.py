@@ -53,7 +53,7 @@ def is_there(storage: MediaStorage, media: Media) -> bool:
         return False
 
 
-@pytest.mark.parametrize("state", [MediaState.STARTED, MediaState.CHECKING, MediaState.READY])
+@pytest.mark.parametrize("state", list(MediaState))
 def test_what_has_outlived_its_time_is_deleted_once(storage: MediaStorage, project: Project, state: MediaState) -> None:
     gone, kept = put(storage, project, state), put(storage, project, state, NOW + timedelta(minutes=1))
     assert sum(purge.purge_media(storage, gone.expires_at - timedelta(seconds=1))) == 0
@@ -63,14 +63,6 @@ def test_what_has_outlived_its_time_is_deleted_once(storage: MediaStorage, proje
     assert [media.pk for media in Media.objects.filter(project=project)] == [kept.pk]
     project.refresh_from_db()
     assert project.media_bytes == 5
-
-
-def test_what_was_refused_does_not_count_twice(storage: MediaStorage, project: Project) -> None:
-    media = put(storage, project, MediaState.REFUSED)
-    Project.objects.filter(pk=project.pk).update(media_bytes=0)
-    assert sum(purge.purge_media(storage, media.expires_at)) == 1
-    project.refresh_from_db()
-    assert project.media_bytes == 0
 
 
 def test_more_than_a_batch(local_storage: LocalMediaStorage, project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,6 +81,24 @@ def test_a_storage_out_of_reach_keeps_the_rows_for_the_next_time(
         list(purge.purge_media(s3_at(f"http://127.0.0.1:{free_port()}", "bucket"), media.expires_at))
     assert Media.objects.filter(pk=media.pk).exists()
     assert sum(purge.purge_media(local_storage, media.expires_at)) == 1
+
+
+def test_what_cannot_be_deleted_does_not_keep_the_others(
+    local_storage: LocalMediaStorage, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stuck, *others = [put(local_storage, project, MediaState.READY) for _ in range(4)]
+    delete_folder = local_storage.delete_folder
+
+    def delete_others(folder: str) -> None:
+        if folder == stuck.folder:
+            raise PermissionError(folder)
+        delete_folder(folder)
+
+    monkeypatch.setattr(local_storage, "delete_folder", delete_others)
+    with pytest.raises(StorageUnavailable, match=f"1 are left, the first is {stuck.folder}"):
+        list(purge.purge_media(local_storage, stuck.expires_at))
+    assert [media.pk for media in Media.objects.filter(project=project)] == [stuck.pk]
+    assert [is_there(local_storage, media) for media in (stuck, *others)] == [True, False, False, False]
 
 
 def test_nothing_is_checked_so_late_that_it_may_be_purged_meanwhile(

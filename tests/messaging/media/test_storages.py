@@ -83,6 +83,16 @@ def test_a_folder_is_deleted_with_all_that_is_in_it_and_nothing_else(storage: Me
             content_of(storage, key)
 
 
+def test_one_key_is_deleted_and_nothing_else(storage: MediaStorage) -> None:
+    for key in ("1/a/one", "1/a/two"):
+        storage.put(key, io.BytesIO(b"content"))
+    for _ in range(2):
+        storage.delete("1/a/one")
+    assert content_of(storage, "1/a/two") == b"content"
+    with pytest.raises(FileNotFoundError):
+        content_of(storage, "1/a/one")
+
+
 def test_what_the_server_puts_there_replaces_what_was(storage: MediaStorage) -> None:
     for content in (b"first", b"second"):
         storage.put("1/a/thumbnail", io.BytesIO(content))

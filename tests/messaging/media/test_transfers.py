@@ -8,6 +8,7 @@ import struct
 import threading
 import zlib
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -19,12 +20,14 @@ from PIL import Image
 from messaging.media import checks, transfers
 from messaging.media.local import LocalMediaStorage
 from messaging.media.models import Media, MediaState
+from messaging.media.purge import purge_media
 from messaging.media.storage import MediaStorage, UploadForm
 from projects.models import Project
 from realtime.errors import RpcError
 from realtime.runtime import Runtime
 from scripts.services import free_port
 from tests.support.client import CallFailed, Client, Json
+from tests.support.doubles import until
 from tests.support.media import fetch, files, s3_at, upload, use_storage
 
 
@@ -66,8 +69,8 @@ async def refusal(answer: Awaitable[Any]) -> tuple[str, Any]:
     return refused.value.name, refused.value.data.get("reason")
 
 
-async def used_bytes(app: str) -> int:
-    return (await Project.objects.aget(app_id=app)).media_bytes
+def purge_all(storage: MediaStorage, now: datetime) -> None:
+    assert list(purge_media(storage, now))
 
 
 # What goes well
@@ -84,6 +87,12 @@ async def test_a_file_goes_up_and_comes_back(storage: MediaStorage, ann: Client)
     assert (answer.status, answer.body) == (200, content)
     assert answer.headers["content-disposition"] == f"attachment; filename*=utf-8''{quote('报告 1.pdf')}"
     assert await ann.call("media.finish", media=found["media"]) == found
+
+
+async def test_a_finished_file_is_kept_once(local_storage: LocalMediaStorage, ann: Client) -> None:
+    found = await finished(ann, b"content")
+    media = await Media.objects.aget(media_id=found["media"])
+    assert files(local_storage) == [media.checked_key]
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "WEBP"])
@@ -129,14 +138,10 @@ async def test_images_of_every_mode_get_a_thumbnail(local_storage: LocalMediaSto
     assert (found["thumbnail_width"], found["thumbnail_height"]) == (320, 160)
 
 
-async def test_what_is_given_up_counts_no_more_and_is_deleted(
-    local_storage: LocalMediaStorage, ann: Client, fast_app: str
-) -> None:
+async def test_what_is_given_up_is_deleted(local_storage: LocalMediaStorage, ann: Client) -> None:
     media = await posted(ann, b"content")
-    assert await used_bytes(fast_app) == 7
     for _ in range(2):
         assert await ann.call("media.abandon", media=media) == {}
-    assert await used_bytes(fast_app) == 0
     assert await refusal(ann.call("media.finish", media=media)) == ("media_refused", "abandoned")
     assert files(local_storage) == []
 
@@ -186,6 +191,9 @@ async def test_quotas_hold_for_what_is_kept_and_what_is_announced(
     else:
         await started(bob, b"x" * 10)
     await ann.call("media.abandon", media=begun["media"])
+    assert await refusal(started(ann, b"x")) == ("limit_exceeded", None), "its form can still be used"
+    await Media.objects.filter(media_id=begun["media"]).aupdate(expires_at=datetime(2001, 1, 1, tzinfo=UTC))
+    await sync_to_async(purge_all)(local_storage, datetime(2001, 1, 2, tzinfo=UTC))
     await started(ann, b"x" * 4)
 
 
@@ -227,14 +235,14 @@ HOSTILE = {
 @pytest.mark.shapeless
 @pytest.mark.parametrize("content", HOSTILE.values(), ids=HOSTILE)
 async def test_what_is_no_image_is_refused_as_one_and_never_shown_in_place(
-    local_storage: LocalMediaStorage, ann: Client, fast_app: str, content: bytes
+    local_storage: LocalMediaStorage, ann: Client, content: bytes
 ) -> None:
     """Whatever its name says."""
     media = await posted(ann, content, "IMAGE", "holiday.png")
     for _ in range(2):
         assert await refusal(ann.call("media.finish", media=media)) == ("media_refused", "image")
     assert await refusal(ann.call("media.url", media=media)) == ("media_not_found", None)
-    assert await used_bytes(fast_app) == 0
+    assert files(local_storage) == []
     found = await finished(ann, content, "FILE", "holiday.png")
     answer = await fetch((await ann.call("media.url", media=found["media"]))["url"])
     assert answer.headers["content-disposition"] == 'attachment; filename="holiday.png"'
@@ -311,6 +319,31 @@ async def test_finishing_at_the_same_moment_checks_once(
     answers = await asyncio.gather(*waiting)
     assert answers == [answers[0]] * 5
     assert checked == [media]
+
+
+async def test_a_users_checks_go_one_by_one_and_keep_nobody_else_waiting(
+    local_storage: LocalMediaStorage,
+    ann: Client,
+    open_client: Callable[..., Client],
+    fast_app: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    begun, go_on = [], threading.Event()
+
+    def check(storage: MediaStorage, media: Media) -> checks.Checked:
+        begun.append(media.uid)
+        assert media.uid != "ann" or go_on.wait(10)
+        return checks.check(storage, media)
+
+    monkeypatch.setattr(transfers, "check", check)
+    bob = open_client()
+    await bob.login(fast_app, "bob")
+    waiting = [await ann.start("media.finish", media=await posted(ann, b"content")) for _ in range(6)]
+    await until(lambda: begun == ["ann"])
+    assert await finished(bob, b"content")
+    assert begun == ["ann", "bob"]
+    go_on.set()
+    assert len(await asyncio.gather(*waiting)) == 6
 
 
 async def test_while_it_is_checked_elsewhere_it_is_busy_and_the_first_check_wins(
