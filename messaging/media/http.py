@@ -63,7 +63,7 @@ class Refused(Exception):
 
 
 class Gone(Exception):
-    """The client has closed the connection."""
+    """There is nobody to answer, or nothing more to answer with: the server closes the connection."""
 
 
 def is_media(path: str) -> bool:
@@ -122,8 +122,7 @@ class LocalMedia:
                 await self._take(request, receive, path, int(allowed["size"]))
                 await _answer(send, 204, "", {})
             else:
-                async with asyncio.timeout(TRANSFER_S):
-                    await _give(request, send, path, allowed)
+                await _give(request, send, path, allowed)
         except FileNotFoundError:
             raise Refused(404, "The file is not there.") from None
         except SuspiciousFileOperation:
@@ -215,13 +214,19 @@ async def _give(request: ASGIRequest, send: ASGISendCallable, path: Path, allowe
 
 
 async def _send_part(send: ASGISendCallable, file: BinaryIO, first: int, last: int) -> None:
+    """Raises Gone when it cannot be sent to its end: the answer has begun, so there is no other."""
     place = first
-    while place <= last:
-        chunk = await _in_thread(os.pread, file.fileno(), min(CHUNK_BYTES, last + 1 - place), place)
-        if not chunk:
-            raise OSError("the file has become shorter")
-        place += len(chunk)
-        await send({"type": "http.response.body", "body": chunk, "more_body": place <= last})
+    try:
+        async with asyncio.timeout(TRANSFER_S):
+            while place <= last:
+                chunk = await _in_thread(os.pread, file.fileno(), min(CHUNK_BYTES, last + 1 - place), place)
+                if not chunk:
+                    raise OSError("the file has become shorter")
+                place += len(chunk)
+                await send({"type": "http.response.body", "body": chunk, "more_body": place <= last})
+    except OSError as error:  # its time is up, too
+        logger.warning("media storage: a download ends at byte %d: %s", place, error or "it took too long")
+        raise Gone from error
 
 
 def _open(path: Path) -> tuple[BinaryIO, int]:

@@ -151,6 +151,23 @@ async def test_a_range_of_another_version_gets_the_whole(url: str) -> None:
     assert (await send("GET", url, headers={**headers, "if-range": '"other"'})).status == 200
 
 
+@pytest.mark.parametrize("ending", ["the time is up", "the file has become shorter"])
+async def test_a_download_that_breaks_off_is_no_whole_answer(
+    local_storage: LocalMediaStorage, url: str, monkeypatch: pytest.MonkeyPatch, ending: str
+) -> None:
+    if ending == "the time is up":
+        monkeypatch.setattr(http, "TRANSFER_S", 0.0)
+    else:
+        monkeypatch.setattr(os, "pread", lambda *_: b"")
+    path, _, query = url.partition("?")
+    scope = {"type": "http", "method": "GET", "path": path, "query_string": query.encode(), "headers": []}
+    communicator = ApplicationCommunicator(application, scope)
+    start = await communicator.receive_output(10)
+    assert (start["status"], (b"content-length", b"4") in start["headers"]) == (200, True)
+    await communicator.wait(10)
+    assert communicator.output_queue.empty()
+
+
 # Uploads
 
 
