@@ -9,7 +9,6 @@ from messaging.media.kinds import RASTERS
 from messaging.media.models import Media, MediaKind
 from messaging.media.selectors import media_of
 from messaging.media.services import FORM_LIFE, start
-from messaging.media.storage import media_storage
 from messaging.media.transfers import MediaTransfers, UploadKey
 from messaging.selectors import to_ms
 from realtime.calls import Call
@@ -188,8 +187,7 @@ async def _url(call: Call, params: UrlParams) -> UrlResult:
     if media is None or (params.thumbnail and not media.thumbnail_width):
         raise RpcError(MEDIA_NOT_FOUND)
     content_type = THUMBNAIL_TYPE if params.thumbnail else media.content_type
-    url = await transfers.in_thread(
-        media_storage().download_url,
+    url = await transfers.url_of(
         media.thumbnail_key if params.thumbnail else media.checked_key,
         content_type=content_type,
         disposition=_disposition(media),

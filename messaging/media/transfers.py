@@ -5,7 +5,8 @@ import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from typing import Any, Final, TypeVar
+from functools import partial
+from typing import Final, TypeVar
 from weakref import WeakValueDictionary
 
 from messaging.media.checks import Refused, check
@@ -22,7 +23,10 @@ T = TypeVar("T")
 UploadKey = tuple[int, str, str]
 """Project, user and media id."""
 
-THREADS: Final = 4
+CHECKERS: Final = 4
+"""Threads that check and delete: what they do takes long."""
+SIGNERS: Final = 2
+"""Threads that sign: nobody waits for a check to be given an address."""
 MAX_FINISHING: Final = 200
 
 
@@ -31,7 +35,8 @@ class MediaTransfers:
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
-        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="media")
+        self._checkers = ThreadPoolExecutor(CHECKERS, thread_name_prefix="media-checks")
+        self._signers = ThreadPoolExecutor(SIGNERS, thread_name_prefix="media-signs")
         self._finishing: dict[UploadKey, asyncio.Task[Media]] = {}
         self._turns: WeakValueDictionary[tuple[int, str], asyncio.Lock] = WeakValueDictionary()
 
@@ -44,19 +49,21 @@ class MediaTransfers:
 
     async def stop(self) -> None:
         await cancel_all(list(self._finishing.values()))
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        for pool in (self._checkers, self._signers):
+            pool.shutdown(wait=False, cancel_futures=True)
 
     def now(self) -> datetime:
         return datetime.fromtimestamp(self._runtime.clock_ms() / 1000, UTC)
 
     async def form_of(self, media: Media) -> UploadForm:
         """Raises RpcError `unavailable`."""
-        return await self.in_thread(
-            media_storage().upload_form,
-            media.uploaded_key,
-            size=media.size,
-            lives_s=round(FORM_LIFE.total_seconds()),
-        )
+        sign = partial(media_storage().upload_form, size=media.size, lives_s=round(FORM_LIFE.total_seconds()))
+        return await self._in_thread(self._signers, partial(sign, media.uploaded_key))
+
+    async def url_of(self, key: str, *, content_type: str, disposition: str, lives_s: int) -> str:
+        """Raises RpcError `unavailable`."""
+        sign = partial(media_storage().download_url, content_type=content_type, disposition=disposition)
+        return await self._in_thread(self._signers, partial(sign, key, lives_s=lives_s))
 
     async def finish(self, key: UploadKey) -> Media:
         """The file, checked and ready. Two calls for one file at the same time are one.
@@ -87,7 +94,7 @@ class MediaTransfers:
         if media.state == MediaState.READY:
             return media
         try:
-            checked = await self.in_thread(check, media_storage(), media)
+            checked = await self._in_thread(self._checkers, partial(check, media_storage(), media))
         except Refused as refused:
             await bridge.write(refuse, media=media, reason=refused.reason)
             await self._tidy(media_storage().delete_folder, media.folder)
@@ -113,19 +120,19 @@ class MediaTransfers:
     async def _tidy(self, delete: Callable[[str], None], what: str) -> None:
         """At once what would be purged later: so that it fails is no matter."""
         try:
-            await self.in_thread(delete, what)
+            await self._in_thread(self._checkers, partial(delete, what))
         except RpcError:
             logger.warning("media: %s is left to be purged", what)
 
-    async def in_thread(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+    async def _in_thread(self, pool: ThreadPoolExecutor, function: Callable[[], T]) -> T:
         """Raises RpcError `unavailable` when the storage is out of reach."""
 
         def call() -> T:
             with reaching(media_storage()):
-                return function(*args, **kwargs)
+                return function()
 
         try:
-            return await self._runtime.loop.run_in_executor(self._threads, call)
+            return await self._runtime.loop.run_in_executor(pool, call)
         except StorageUnavailable as error:
             logger.warning("media storage is out of reach: %s", error)
             raise RpcError(UNAVAILABLE, "The storage of files is out of reach.") from error

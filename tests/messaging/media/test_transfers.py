@@ -346,6 +346,34 @@ async def test_a_users_checks_go_one_by_one_and_keep_nobody_else_waiting(
     assert len(await asyncio.gather(*waiting)) == 6
 
 
+async def test_addresses_wait_for_no_checks(
+    local_storage: LocalMediaStorage,
+    ann: Client,
+    open_client: Callable[..., Client],
+    fast_app: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    begun, go_on = [], threading.Event()
+
+    def check(storage: MediaStorage, media: Media) -> checks.Checked:
+        begun.append(media.uid)
+        assert go_on.wait(10)
+        return checks.check(storage, media)
+
+    ready = await finished(ann, b"content")
+    monkeypatch.setattr(transfers, "check", check)
+    waiting = []
+    for number in range(transfers.CHECKERS + 1):
+        client = open_client()
+        await client.login(fast_app, f"user-{number}")
+        waiting.append(await client.start("media.finish", media=await posted(client, b"content")))
+    await until(lambda: len(begun) == transfers.CHECKERS)
+    assert await ann.call("media.url", media=ready["media"])
+    assert await started(ann, b"content")
+    go_on.set()
+    assert len(await asyncio.gather(*waiting)) == transfers.CHECKERS + 1
+
+
 async def test_while_it_is_checked_elsewhere_it_is_busy_and_the_first_check_wins(
     local_storage: LocalMediaStorage, ann: Client, fast_app: str, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
