@@ -14,16 +14,19 @@ from django.db.backends.base.base import BaseDatabaseWrapper  # noqa: E402
 
 from config.body import with_bounded_body  # noqa: E402
 from config.lifespan import lifespan  # noqa: E402
+from messaging.media.http import LocalMedia, is_media  # noqa: E402
 from realtime.consumer import Gateway  # noqa: E402
 from realtime.rest.handler import is_rest, rest  # noqa: E402
 
 gateway = Gateway.as_asgi()
+media = LocalMedia()
 
 
 async def http(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
-    """The REST interface has an application of its own; the rest is Django's."""
+    """The REST interface and the local storage of media have applications of their own; the rest is Django's."""
     assert scope["type"] == "http"
-    application: Any = rest if is_rest(scope["path"]) else pages
+    path = scope["path"]
+    application: Any = rest if is_rest(path) else media if is_media(path) else pages
     await application(scope, receive, send)
 
 

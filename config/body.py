@@ -1,6 +1,7 @@
 """What a request may bring along: bodies are bounded in size and in time before Django reads them.
 
-Django takes in a whole body before it knows for which view, and puts what is large on the disk.
+Django takes in a whole body before it knows for which view, and puts what is large on the disk. Addresses that take
+more than others have bounds of their own (`realtime/server/bodies.py`).
 """
 
 import asyncio
@@ -9,6 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from asgiref.typing import ASGI3Application, ASGIReceiveCallable, ASGIReceiveEvent, ASGISendCallable, Scope
 
 from realtime.server import MAX_BODY_BYTES, REQUEST_S
+from realtime.server.bodies import BodyBound, own_bound
 
 REASONS = {408: b"The request took too long.\n", 413: b"The request is too large.\n"}
 
@@ -22,12 +24,13 @@ class BodyRefused(Exception):
 
 
 class BoundedBody:
-    """A request's `receive`: raises BodyRefused above `MAX_BODY_BYTES`, or when the end has not come in `REQUEST_S`."""
+    """A request's `receive`: raises BodyRefused above the bound's bytes, or when the end has not come in its time."""
 
-    def __init__(self, receive: ASGIReceiveCallable) -> None:
+    def __init__(self, receive: ASGIReceiveCallable, bound: BodyBound) -> None:
         self._receive = receive
         self._size = 0
-        self._ends_s: float | None = asyncio.get_running_loop().time() + REQUEST_S
+        self._max_bytes = bound.max_bytes
+        self._ends_s: float | None = asyncio.get_running_loop().time() + bound.seconds
 
     async def receive(self) -> ASGIReceiveEvent:
         try:
@@ -37,7 +40,7 @@ class BoundedBody:
             raise BodyRefused(408) from None
         if message["type"] == "http.request":
             self._size += len(message["body"])
-            if self._size > MAX_BODY_BYTES:
+            if self._size > self._max_bytes:
                 raise BodyRefused(413)
             if not message["more_body"]:
                 self._ends_s = None  # what may come now is the news that the client has gone
@@ -54,10 +57,11 @@ def with_bounded_body(application: Callable[..., Awaitable[None]]) -> ASGI3Appli
 
     async def bounded(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         assert scope["type"] == "http"
+        bound = own_bound(scope["path"], scope["query_string"]) or BodyBound(MAX_BODY_BYTES, REQUEST_S)
         try:
-            if declared_size(scope["headers"]) > MAX_BODY_BYTES:
+            if declared_size(scope["headers"]) > bound.max_bytes:
                 raise BodyRefused(413)
-            await application(scope, BoundedBody(receive).receive, send)
+            await application(scope, BoundedBody(receive, bound).receive, send)
         except BodyRefused as refused:
             await _answer(send, refused.status)
 

@@ -187,7 +187,34 @@ STATIC_ROOT = DATA_DIR / "static"
 WHITENOISE_AUTOREFRESH = DEBUG
 WHITENOISE_USE_FINDERS = DEBUG
 WHITENOISE_MIMETYPES = {".ts": "text/plain", ".map": "application/json"}  # TypeScript, no video
-STORAGES = {
+
+
+# Files and images that users send: on the local disk, or in a bucket.
+
+
+def media_storage() -> dict[str, Any]:
+    bucket = env.str("S3_BUCKET", default="")
+    if not bucket:
+        return {
+            "BACKEND": "messaging.media.local.LocalMediaStorage",
+            "OPTIONS": {"location": DATA_DIR / "media"},
+        }
+    return {
+        "BACKEND": "messaging.media.s3.S3MediaStorage",
+        "OPTIONS": {
+            "bucket_name": bucket,
+            "endpoint_url": env.str("S3_ENDPOINT", default="") or None,
+            "region_name": env.str("S3_REGION", default="") or None,
+            "access_key": env.str("S3_ACCESS_KEY", default="") or None,
+            "secret_key": env.str("S3_SECRET_KEY", default="") or None,
+            "location": env.str("S3_PREFIX", default=""),
+            "path_style": env.bool("S3_PATH_STYLE", default=False),
+        },
+    }
+
+
+STORAGES: dict[str, dict[str, Any]] = {
+    "media": media_storage(),
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage" if DEBUG else "config.static.ManifestStorage"

@@ -3,6 +3,7 @@ from typing import Final
 
 from django.db import models
 
+from messaging.media.models import Media, MediaKind, MediaState
 from projects.models import Project
 from realtime.streams import inbox_name
 
@@ -12,6 +13,9 @@ __all__ = [
     "KEPT_FLAGS",
     "Entry",
     "EntryFlag",
+    "Media",
+    "MediaKind",
+    "MediaState",
     "Stream",
     "inbox_name",
     "make_epoch",

@@ -37,6 +37,7 @@ RATES: Final[Mapping[str, Rate]] = MappingProxyType(
         "read": Rate(200, 1_000),
         "session": Rate(60, 3_000),
         "invitation": Rate(20, 5_000),
+        "media": Rate(60, 5_000),
         "client_logs": Rate(100, 10_000),
         "rest_peer_messages": Rate(500, 1_000),
         "rest_room_messages": Rate(1_000, 1_000),
@@ -70,6 +71,8 @@ class Sizes:
     ] = 6_000
     invitation_bytes: Annotated[int, "an invitation's content, or its response"] = 8 * 1024
     open_invitations: Annotated[int, "invitations that a caller has sent and that have not ended"] = 64
+    media_bytes: Annotated[int, "a file or image, not empty"] = 30 * 1024 * 1024
+    media_uploads: Annotated[int, "files and images that a user is sending"] = 9
 
 
 CEILINGS: Final = Sizes(
@@ -91,10 +94,13 @@ CEILINGS: Final = Sizes(
     receipts_awaited=60_000,
     invitation_bytes=16 * 1024,
     open_invitations=1_024,
+    media_bytes=100 * 1024 * 1024,
+    media_uploads=64,
 )
 """What a project may raise each size to. 40 KiB that escaping makes sixfold still fit into a frame of 256 KiB, and so
 do an invitation's content and response together; a session resumes at most 64 streams; the storage has room for keys
-of 32 characters; 2,048 ids of 64 bytes fit into a frame, and so do their states."""
+of 32 characters; 2,048 ids of 64 bytes fit into a frame, and so do their states; a file is checked within two
+minutes."""
 
 
 @dataclass(frozen=True, slots=True)

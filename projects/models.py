@@ -83,6 +83,11 @@ class Project(models.Model):
         default=1_000, help_text="Rooms that one user may be the first to write into, and as many other users, per day."
     )
     stream_count = models.PositiveIntegerField(default=0, editable=False)
+    media_quota = models.PositiveBigIntegerField(
+        default=10 * 1024**3, help_text="Bytes of files and images that are kept or on their way."
+    )
+    user_media_quota = models.PositiveBigIntegerField(default=1024**3, help_text="The same of one user.")
+    media_bytes = models.PositiveBigIntegerField(default=0, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -7,6 +7,7 @@ consumer has its own receive loop. It joins no channel-layer group: the hub does
 import asyncio
 import logging
 import secrets
+from collections.abc import Coroutine
 from typing import Any, Final
 
 import msgspec
@@ -192,6 +193,20 @@ def _run(call: Call, request: Request) -> None:
 def _is_behind(connection: Connection) -> bool:
     """Whether calls that were sent before the login was answered still wait: nothing overtakes them."""
     return bool(connection.queue) and any(pending.call.session is None for pending in connection.queue)
+
+
+def answer_later(call: Call, method: str, answer: Coroutine[Any, Any, msgspec.Struct]) -> Deferred:
+    """Answers when the coroutine has ended. It holds up no other call of the connection."""
+    call.defer()
+    call.runtime.hub.spawn(_answer_with(call, method, answer))
+    return DEFERRED
+
+
+async def _answer_with(call: Call, method: str, answer: Coroutine[Any, Any, msgspec.Struct]) -> None:
+    try:
+        call.reply(await answer)
+    except Exception as error:
+        _fail(call, method, error)
 
 
 def _fail(call: Call, method: str, error: Exception) -> None:

@@ -54,6 +54,16 @@ INVITATION_ENDED: Final = ErrorKind(
 OUT_OF_TURN: Final = ErrorKind(
     21, "out_of_turn", "A message before it was refused: not done, so that the order stays.", retryable=True
 )
+MEDIA_NOT_FOUND: Final = ErrorKind(
+    22, "media_not_found", "There is no such file for this user: it was not uploaded, is not theirs, or is gone."
+)
+MEDIA_REFUSED: Final = ErrorKind(
+    23, "media_refused", "What was uploaded is not what was announced; `reason` tells: size, image, or abandoned."
+)
+MEDIA_BUSY: Final = ErrorKind(24, "media_busy", "The file is being checked.", retryable=True)
+TOO_MANY_UPLOADS: Final = ErrorKind(
+    25, "too_many_uploads", "The user is sending as many files as the limit allows.", retryable=True
+)
 
 ERRORS: Final = tuple(value for value in list(globals().values()) if isinstance(value, ErrorKind))
 

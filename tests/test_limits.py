@@ -181,6 +181,6 @@ def test_the_document_has_every_row_with_its_numbers() -> None:
         unit = " bytes" if field.name.endswith("_bytes") else ""
         assert f"| `{field.name}` | {default:,}{unit} | {ceiling:,}{unit} |" in page
     quotas = [field for field in Project._meta.fields if field.name.endswith("_quota")]
-    assert len(quotas) == 2
+    assert len(quotas) == 4
     for quota in quotas:
         assert f"| `{quota.name}` | {quota.default:,} | " in page

@@ -125,6 +125,14 @@ def test_every_rule_of_the_architecture_has_its_tests() -> None:
     assert {name for name in proved if not any(bears(name, rule) for rule in written)} == set(), "not written"
 
 
+def test_every_attack_that_is_written_down_has_its_test() -> None:
+    named = set(re.findall(r"\b(test_\w+)(?!\.py)\b", code(ROOT / "docs" / "security.md")))
+    tests = {name for path in TESTS.rglob("test_*.py") for name in re.findall(r"def (test_\w+)", path.read_text())}
+    files = {path.stem for path in TESTS.rglob("test_*.py")}
+    assert named - files
+    assert named - files - tests == set()
+
+
 def test_sections_of_the_contract_that_the_code_cites_exist() -> None:
     headings = re.findall(r"^## (\d+)\. ", (ROOT / "docs" / "contract.md").read_text(), re.MULTILINE)
     assert headings == [str(number) for number in range(1, 14)]

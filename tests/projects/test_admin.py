@@ -38,6 +38,8 @@ def fields(**changed: Any) -> dict[str, Any]:
         "retention_days": "365",
         "stream_quota": "1000",
         "user_stream_quota": "10",
+        "media_quota": "1000000",
+        "user_media_quota": "10000",
         **changed,
     }
 

@@ -6,6 +6,8 @@ from functools import partial
 
 import pytest
 
+from messaging.examples import UPLOAD_URL
+from messaging.media.storage import UploadForm
 from messaging.services import renew_epochs
 from projects.models import Project
 from projects.services import ban_user
@@ -13,6 +15,7 @@ from realtime.conversations import Conversation, conversations, shown_event
 from realtime.registry import EVENTS, METHODS
 from realtime.runtime import Runtime
 from tests.support.conversation import Player
+from tests.support.media import upload
 
 
 async def stop_reading_from_ann(player: Player) -> None:
@@ -47,10 +50,16 @@ async def restore_the_database(player: Player) -> None:
     await player.runtime.hub.check_heads()
 
 
+async def post_the_file(player: Player) -> None:
+    form = UploadForm(player.real("url", UPLOAD_URL), {})
+    assert await upload(form, b"7 * 8 = 56\n") == 204
+
+
 DIRECTIONS: Mapping[str, Callable[[Player], Awaitable[None]]] = {
     "Ann's token has 30 seconds left.": partial(leave_ann, left_ms=30_000),
     "Ann's token has run out.": partial(leave_ann, left_ms=0),
     "Ann is banned for an hour.": ban_ann,
+    "Ann's browser posts the file.": post_the_file,
     "The server has much of ann's to answer yet, and stops reading from her.": stop_reading_from_ann,
     "The database is restored from a backup, and all epochs are renewed.": restore_the_database,
 }

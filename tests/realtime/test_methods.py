@@ -21,6 +21,7 @@ from realtime.errors import (
 )
 from realtime.registry import EVENTS, METHODS, Method
 from tests.support.client import CallFailed, Client, Json
+from tests.support.media import give_media
 
 pytestmark = pytest.mark.shapeless
 
@@ -119,6 +120,10 @@ EXAMPLES: Final[dict[str, Json]] = {
     "invitation.refuse": {"invitation": "from-bob", "caller": "bob", "response": "no"},
     "invitation.cancel": {"invitation": "to-bob", "content": "never mind"},
     "invitation.list": {"before": 9},
+    "media.start": {"kind": "IMAGE", "name": "blackboard.png", "size": 3_000},
+    "media.finish": {"media": "0" * 32},
+    "media.abandon": {"media": "0" * 32},
+    "media.url": {"media": "0" * 32, "thumbnail": False},
 }
 """Params of each method, with every field it has."""
 
@@ -297,7 +302,7 @@ async def caller(
     open_client: Callable[..., Client], fast_app: str, request: pytest.FixtureRequest
 ) -> Callable[[Method], Any]:
     """Opens a client for calls of a method: in the room "math", unless the method is the login; with
-    an open invitation from and to bob, or a message, where that is what it is about."""
+    an open invitation from and to bob, a message, or a file, where that is what it is about."""
 
     async def open_one(method: Method) -> Client:
         client = open_client()
@@ -311,6 +316,8 @@ async def caller(
             await bob.login(fast_app, "bob")
             await bob.call("invitation.send", invitation="from-bob", peer="ann")
             await client.call("invitation.send", invitation="to-bob", peer="bob")
+        if method.name.startswith("media."):
+            await give_media(fast_app, "ann", "0" * 32, b"content", ready=method.name == "media.url")
         return client
 
     return open_one

@@ -1,5 +1,6 @@
 """Two projects with the same room ids, user ids and message ids never see each other: for every method."""
 
+import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,7 @@ from projects.models import Project
 from realtime.registry import METHODS
 from tests.support.client import CallFailed, Client, Json
 from tests.support.clock import Lifetime, clocked_runtimes
+from tests.support.media import give_media
 
 TEXT = {"type": "TEXT", "text": "theirs"}
 
@@ -19,8 +21,8 @@ TEXT = {"type": "TEXT", "text": "theirs"}
 @dataclass
 class World:
     """`theirs` and `other` are ann and bob of one project, in "math", where ann has sent "m1", set attributes
-    as "m2" and invited bob as "i1". Both have attributes of their own, and ann has subscribed to bob and cal. `ours`
-    is ann of another project, logged in and nowhere."""
+    as "m2", invited bob as "i1" and sent a file. Both have attributes of their own, and ann has subscribed to bob and
+    cal. `ours` is ann of another project, logged in and nowhere."""
 
     lifetime: Lifetime
     app: str
@@ -30,6 +32,7 @@ class World:
     session: str
     epoch: str
     place: int
+    media: str
 
     async def theirs_is(self) -> Json:
         """All that their project can tell of itself."""
@@ -42,6 +45,7 @@ class World:
             "subscriptions": await self.theirs.call("presence.subscriptions"),
             "users": [await self.theirs.call("user.get_attributes", uid=uid) for uid in ("ann", "bob")],
             "invitations": await self.theirs.call("invitation.list"),
+            "media": await self.theirs.call("media.finish", media=self.media),
         }
 
     async def told_theirs(self) -> list[Any]:
@@ -73,7 +77,9 @@ async def world(make_project: Callable[..., Project], request: pytest.FixtureReq
         epoch = (await theirs.call("stream.read", stream="room:math", after=0))["epoch"]
         ours = lifetime.open_client(request.param)
         await ours.login(here.app_id, "ann")
-        world = World(lifetime, here.app_id, theirs, other, ours, session, epoch, request.param)
+        media = await give_media(there.app_id, "ann", secrets.token_hex(16), b"theirs")
+        await theirs.call("media.finish", media=media)
+        world = World(lifetime, here.app_id, theirs, other, ours, session, epoch, request.param, media)
         await world.told_theirs()
         yield world
 
@@ -360,6 +366,30 @@ async def invitation_cancel(world: World) -> None:
 @isolates("invitation.list")
 async def invitation_list(world: World) -> None:
     assert await world.ours.call("invitation.list") == {"invitations": [], "more": False}
+
+
+@isolates("media.start")
+async def media_start(world: World) -> None:
+    """Theirs do not count against the quotas of ours."""
+    started = await world.ours.call("media.start", kind="FILE", name="ours", size=1)
+    ours = await Project.objects.aget(app_id=world.app)
+    assert (started["media"] != world.media, ours.media_bytes) == (True, 1)
+
+
+@isolates("media.finish")
+async def media_finish(world: World) -> None:
+    assert await refusal(world.ours, "media.finish", media=world.media) == "media_not_found"
+
+
+@isolates("media.abandon")
+async def media_abandon(world: World) -> None:
+    assert await refusal(world.ours, "media.abandon", media=world.media) == "media_not_found"
+
+
+@isolates("media.url")
+async def media_url(world: World) -> None:
+    """The same user id does not make it theirs."""
+    assert await refusal(world.ours, "media.url", media=world.media) == "media_not_found"
 
 
 def test_every_method_has_an_isolation_case() -> None:

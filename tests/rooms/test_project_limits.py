@@ -78,6 +78,15 @@ async def invitation_bytes(client: Client, size: int) -> None:
     await client.call("invitation.send", invitation=f"i{size}", peer="eve", content="x" * size)
 
 
+async def media_bytes(client: Client, size: int) -> None:
+    await client.call("media.start", kind="FILE", name="file", size=size)
+
+
+async def media_uploads(client: Client, size: int) -> None:
+    for _ in range(size):
+        await client.call("media.start", kind="FILE", name="file", size=1)
+
+
 REFUSED: dict[str, tuple[Try, str]] = {
     "message_bytes": (message_bytes, "size_overflow"),
     "rooms_per_session": (rooms_per_session, "limit_exceeded"),
@@ -92,6 +101,8 @@ REFUSED: dict[str, tuple[Try, str]] = {
     "peers_queried": (peers_queried, "limit_exceeded"),
     "peers_subscribed": (peers_subscribed, "limit_exceeded"),
     "invitation_bytes": (invitation_bytes, "size_overflow"),
+    "media_bytes": (media_bytes, "size_overflow"),
+    "media_uploads": (media_uploads, "too_many_uploads"),
 }
 CUT = {"listed_members", "history_page", "offline_messages"}
 """What is over these is not refused: the answer holds that many."""

@@ -22,6 +22,10 @@ def put() -> dict[str, Any]:
     return {"room": "math", "message_id": f"m{next(_serial)}", "attributes": {"a": "1"}}
 
 
+def unknown_media() -> dict[str, Any]:
+    return {"media": "0" * 32}
+
+
 def cleared() -> dict[str, Any]:
     return {"room": "math", "message_id": f"m{next(_serial)}"}
 
@@ -42,7 +46,7 @@ def math() -> dict[str, Any]:
     return {"room": "math"}
 
 
-COUNTED = ("done", "not_in_room", "invitation_not_found")
+COUNTED = ("done", "not_in_room", "invitation_not_found", "media_not_found", "too_many_uploads")
 """What a call comes to whose rate is not spent."""
 
 
@@ -91,6 +95,15 @@ CASES = [
             ("invitation.refuse", lambda: {"invitation": "i", "caller": "bob"}),
             ("invitation.cancel", lambda: {"invitation": "i"}),
             ("invitation.list", dict),
+        ],
+    ),
+    Case(
+        "media",
+        [
+            ("media.start", lambda: {"kind": "FILE", "name": "file", "size": 1}),
+            ("media.finish", unknown_media),
+            ("media.abandon", unknown_media),
+            ("media.url", unknown_media),
         ],
     ),
     Case("renew_token", [("session.renew_token", lambda: {"token": "any, as the certificate is off"})]),

@@ -14,7 +14,7 @@ from tests.support.client import Closed, InProcess
 
 TIMEOUT_S = 10.0
 # What the server makes up. A value of the example stands for one of the server's, everywhere in the conversation.
-MADE_UP = frozenset({"app", "position", "session", "epoch", "generation", "incident", "number"})
+MADE_UP = frozenset({"app", "position", "session", "epoch", "generation", "incident", "number", "media", "url"})
 TIMES = frozenset({"ts", "server_ts", "updated_at", "expires_at", "until"})
 # Presence is told when it is noticed: a conversation that is about something else does not show it.
 ASIDES = frozenset({"room.joined", "room.left", "room.counted"})
@@ -63,6 +63,11 @@ class Player:
         self._directions = directions
         self._actors: dict[str, Actor] = {}
         self._real: dict[tuple[str, Any], Any] = {("app", DEMO_APP_ID): app}
+
+    def real(self, key: str, shown: str) -> str:
+        """What the server made up, for which a value of the example stands."""
+        value: str = self._real[key, shown]
+        return value
 
     def _actor(self, name: str) -> Actor:
         if name not in self._actors:

@@ -1,0 +1,85 @@
+"""Media on the local disk, for one machine; `http` is its way in and out."""
+
+import os
+import secrets
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+from django.core.files.storage import FileSystemStorage
+
+from messaging.media.addresses import FILE_PATH, UPLOAD_PATH, sign
+from messaging.media.storage import CHUNK_BYTES, UploadForm
+
+
+class LocalMediaStorage(FileSystemStorage):
+    """On a file system with hard links. `clock`: seconds since 1970, by which addresses expire."""
+
+    failures: Final = (OSError,)
+
+    def __init__(self, *args: Any, clock: Callable[[], float] = time.time, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.clock = clock
+
+    def upload_form(self, key: str, *, size: int, lives_s: int) -> UploadForm:
+        return UploadForm(sign(UPLOAD_PATH, {"key": key, "size": size}, int(self.clock()) + lives_s), {})
+
+    def download_url(self, key: str, *, content_type: str, disposition: str, lives_s: int) -> str:
+        params = {"key": key, "type": content_type, "disposition": disposition}
+        return sign(FILE_PATH, params, int(self.clock()) + lives_s)
+
+    def copy(self, source: str, key: str) -> None:
+        os.link(self.path(source), self.path(key))
+
+    def read(self, key: str) -> Iterator[bytes]:
+        with open(self.path(key), "rb") as file:
+            while chunk := file.read(CHUNK_BYTES):
+                yield chunk
+
+    def put(self, key: str, content: BinaryIO) -> None:
+        incoming = IncomingFile(Path(self.path(key)))
+        try:
+            shutil.copyfileobj(content, incoming)
+            incoming.keep()
+        finally:
+            incoming.discard()
+
+    def delete_folder(self, folder: str) -> None:
+        assert folder.strip("/")
+        try:
+            shutil.rmtree(self.path(folder))
+        except FileNotFoundError:
+            return
+
+
+class IncomingFile:
+    """A file that is there when it is complete, and not before. Its methods block."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._part = path.with_name(f"{secrets.token_hex(8)}.part")
+        self._file = open(self._part, "xb", opener=_private)  # noqa: SIM115  (closed by keep or discard)
+
+    def write(self, data: bytes) -> int:
+        return self._file.write(data)
+
+    def keep(self) -> None:
+        """Gives it its name, in place of whatever has it; it is on the disk by then."""
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._file.close()
+        self._part.replace(self._path)
+
+    def discard(self) -> None:
+        """Leaves nothing of it, unless it was kept."""
+        try:
+            self._file.close()  # what is still in its buffer may not fit on the disk
+        finally:
+            self._part.unlink(missing_ok=True)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)

@@ -1,0 +1,113 @@
+"""Browsers that send and fetch files, of either storage."""
+
+import asyncio
+import io
+import secrets
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from asgiref.sync import sync_to_async
+from django.core.files.storage import storages
+from django.db.models import F
+
+from messaging.media.local import LocalMediaStorage
+from messaging.media.models import Media, MediaKind, MediaState
+from messaging.media.s3 import S3MediaStorage
+from messaging.media.storage import UploadForm, media_storage
+from projects.models import Project
+from tests.support.rest import Answer, request
+
+
+def local_at(folder: Path) -> LocalMediaStorage:
+    return LocalMediaStorage(location=folder)
+
+
+def s3_at(address: str, bucket: str) -> S3MediaStorage:
+    return S3MediaStorage(
+        bucket_name=bucket,
+        endpoint_url=address,
+        region_name="us-east-1",
+        access_key="tests",
+        secret_key="tests",
+        location="some/prefix",
+        path_style=True,
+    )
+
+
+def files(storage: LocalMediaStorage) -> list[str]:
+    """What is in the storage, by key."""
+    root = Path(storage.location)
+    return sorted(str(path.relative_to(root)) for path in root.rglob("*") if path.is_file())
+
+
+def use_storage(monkeypatch: pytest.MonkeyPatch, storage: Any) -> None:
+    """Makes it the one of the settings."""
+    monkeypatch.setitem(vars(storages)["_storages"], "media", storage)
+
+
+async def give_media(app: str, uid: str, media_id: str, content: bytes, *, ready: bool = False) -> str:
+    """A file that a user has posted and not finished yet; or one that is ready, unchecked. Returns its id."""
+
+    def give() -> None:
+        media = Media(
+            project=Project.objects.get(app_id=app),
+            media_id=media_id,
+            uid=uid,
+            kind=MediaKind.FILE,
+            name="file",
+            size=len(content),
+            state=MediaState.READY if ready else MediaState.STARTED,
+            claim="checked" if ready else "",
+            created_at=datetime.now(UTC),
+            expires_at=datetime.now(UTC) + timedelta(hours=1),
+        )
+        media_storage().put(media.checked_key if ready else media.uploaded_key, io.BytesIO(content))
+        media.save()
+        Project.objects.filter(app_id=app).update(media_bytes=F("media_bytes") + media.size)
+
+    await sync_to_async(give)()
+    return media_id
+
+
+def form_body(content: bytes, fields: Mapping[str, str] | None = None, *, name: str = "file") -> tuple[str, bytes]:
+    """The content type and the body of a form as a browser posts it."""
+    boundary = f"----browser{secrets.token_hex(8)}"
+    parts = [
+        f'--{boundary}\r\nContent-Disposition: form-data; name="{key}"\r\n\r\n{value}\r\n'.encode()
+        for key, value in (fields or {}).items()
+    ]
+    head = f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"; filename="blob"\r\nContent-Type: text/html'
+    body = b"".join(parts) + f"{head}\r\n\r\n".encode() + content + f"\r\n--{boundary}--\r\n".encode()
+    return f"multipart/form-data; boundary={boundary}", body
+
+
+async def upload(form: UploadForm, content: bytes) -> int:
+    """Posts a file as the form says; the status."""
+    content_type, body = form_body(content, form.fields)
+    return (await send("POST", form.url, raw=body, headers={"content-type": content_type})).status
+
+
+async def fetch(url: str, **headers: str) -> Answer:
+    return await send("GET", url, headers=headers)
+
+
+async def send(method: str, url: str, *, raw: bytes = b"", headers: Mapping[str, str] | None = None) -> Answer:
+    """To the application in this process, or to where the address leads."""
+    if url.startswith("/"):
+        return await request(method, url, raw=raw, headers=headers)
+    return await asyncio.to_thread(_send, method, url, raw, headers or {})
+
+
+def _send(method: str, url: str, raw: bytes, headers: Mapping[str, str]) -> Answer:
+    asked = urllib.request.Request(url, data=raw or None, headers=dict(headers), method=method)
+    try:
+        with urllib.request.urlopen(asked) as answer:
+            return Answer(answer.status, {name.lower(): value for name, value in answer.headers.items()}, answer.read())
+    except urllib.error.HTTPError as error:
+        with error:
+            return Answer(error.code, {name.lower(): value for name, value in error.headers.items()}, error.read())
