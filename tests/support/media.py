@@ -5,7 +5,7 @@ import io
 import secrets
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,14 @@ import pytest
 from asgiref.sync import sync_to_async
 from django.core.files.storage import storages
 from django.db.models import F
+from PIL import Image
 
 from messaging.media.local import LocalMediaStorage
 from messaging.media.models import Media, MediaKind, MediaState
 from messaging.media.s3 import S3MediaStorage
 from messaging.media.storage import UploadForm, media_storage
 from projects.models import Project
+from tests.support.client import CallFailed, Client, Json
 from tests.support.rest import Answer, request
 
 
@@ -111,3 +113,34 @@ def _send(method: str, url: str, raw: bytes, headers: Mapping[str, str]) -> Answ
     except urllib.error.HTTPError as error:
         with error:
             return Answer(error.code, {name.lower(): value for name, value in error.headers.items()}, error.read())
+
+
+def picture(kind: str = "PNG", size: tuple[int, int] = (640, 480), color: Any = "red", **options: Any) -> bytes:
+    file = io.BytesIO()
+    Image.new(options.pop("mode", "RGB"), size, color).save(file, kind, **options)
+    return file.getvalue()
+
+
+async def started(client: Client, content: bytes, kind: str = "FILE", name: str = "file") -> Json:
+    found: Json = await client.call("media.start", kind=kind, name=name, size=len(content))
+    return found
+
+
+async def posted(client: Client, content: bytes, kind: str = "FILE", name: str = "file") -> str:
+    """A file that was announced and has come; its id."""
+    begun = await started(client, content, kind, name)
+    assert await upload(UploadForm(begun["url"], begun["fields"]), content) == 204
+    media: str = begun["media"]
+    return media
+
+
+async def finished(client: Client, content: bytes, kind: str = "FILE", name: str = "file") -> Json:
+    media = await posted(client, content, kind, name)
+    found: Json = await client.call("media.finish", media=media)
+    return found
+
+
+async def refusal(answer: Awaitable[Any]) -> tuple[str, Any]:
+    with pytest.raises(CallFailed) as refused:
+        await answer
+    return refused.value.name, refused.value.data.get("reason")

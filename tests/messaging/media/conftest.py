@@ -1,7 +1,7 @@
 """The two storages: a folder of the test's own, and a bucket of the test's own on moto's server."""
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +10,7 @@ import pytest
 if TYPE_CHECKING:
     from messaging.media.local import LocalMediaStorage
     from messaging.media.storage import MediaStorage
+    from tests.support.client import Client
 
 
 @pytest.fixture(scope="session")
@@ -47,3 +48,11 @@ def storage(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     storage.connection.create_bucket(Bucket=bucket)
     use_storage(monkeypatch, storage)
     return storage
+
+
+@pytest.fixture
+async def ann(open_client: "Callable[..., Client]", fast_app: str) -> "Client":
+    """A user who is logged in."""
+    client = open_client()
+    await client.login(fast_app, "ann")
+    return client
