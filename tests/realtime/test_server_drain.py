@@ -7,7 +7,7 @@ import pytest
 from tests.support.raw_websocket import RawWebSocket
 from tests.support.server_process import ServerProcess, http_connection, server_process
 
-pytestmark = pytest.mark.parametrize("server", ["uvicorn", "stock", "daphne"])
+pytestmark = [pytest.mark.shapeless, pytest.mark.parametrize("server", ["uvicorn", "stock", "daphne"])]
 
 
 def small_server(server: str) -> tuple[str, ...]:

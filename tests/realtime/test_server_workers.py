@@ -8,6 +8,8 @@ import pytest
 from tests.support.raw_websocket import RawWebSocket
 from tests.support.server_process import ServerProcess, server_process
 
+pytestmark = pytest.mark.shapeless
+
 WORKERS = 2
 
 

@@ -12,6 +12,8 @@ from projects.limits import RATES
 from tests.support.rest import Api
 from tests.support.server_process import server_process
 
+pytestmark = pytest.mark.shapeless
+
 DOCUMENTS = {"v1": "/api/openapi.json", "vendor": "/dev/v2/project/openapi.json"}
 EXAMPLES = 12
 """For each operation and kind of data: enough to have found what it found, in a quarter of a minute."""
