@@ -5,7 +5,7 @@ from typing import Final
 
 from messaging.inbox import sift_inbox
 from messaging.journal import Append
-from messaging.selectors import from_ms
+from messaging.selectors import from_ms, stream_heads
 from realtime.parts import attempt
 from realtime.runtime import Runtime
 
@@ -39,12 +39,19 @@ class Overflow:
         self._is_at_work = False
 
     async def _sift_due(self) -> None:
-        """One inbox after the other, so that all of them together take no more than one thread."""
+        """One inbox after the other, so that all of them together take no more than one thread. Those whose users keep
+        up with them cost a read, of all at once."""
         while self._due:
-            stream_id, reachable = self._due.popitem()
-            is_sifted = False
-            while not is_sifted:
-                now = from_ms(self._runtime.clock_ms())
-                is_sifted = await self._runtime.bridge.write(
-                    sift_inbox, stream_id=stream_id, sent_before=now - ANSWERED if reachable else None, now=now
-                )
+            due, self._due = self._due, {}
+            heads = await self._runtime.bridge.read(stream_heads, list(due))
+            for stream_id, reachable in due.items():
+                if stream_id in heads and heads[stream_id].head - heads[stream_id].acked >= SIFT_EVERY:
+                    await self._sift(stream_id, reachable=reachable)
+
+    async def _sift(self, stream_id: int, *, reachable: bool) -> None:
+        is_sifted = False
+        while not is_sifted:
+            now = from_ms(self._runtime.clock_ms())
+            is_sifted = await self._runtime.bridge.write(
+                sift_inbox, stream_id=stream_id, sent_before=now - ANSWERED if reachable else None, now=now
+            )
