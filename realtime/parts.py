@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -51,15 +52,15 @@ async def go_round(one: Round) -> None:
         await attempt(one.what, one.action)
 
 
-class RecurringPart:
+class RecurringPart(ABC):
     """Base of a part whose rounds go on from its start to its stop, each in a task of its own."""
 
     def __init__(self, runtime: "Runtime") -> None:
         self._runtime = runtime
         self._tasks: list[asyncio.Task[None]] = []
 
-    def rounds(self) -> Sequence[Round]:
-        raise NotImplementedError
+    @abstractmethod
+    def rounds(self) -> Sequence[Round]: ...
 
     async def start(self) -> None:
         self._tasks = [self._runtime.loop.create_task(go_round(one), name=one.what) for one in self.rounds()]

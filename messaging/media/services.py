@@ -91,26 +91,20 @@ def claim(*, project_id: int, uid: str, media_id: str, now: datetime) -> Media:
 
 def accept(*, media: Media, checked: Checked, now: datetime) -> Media:
     """After a check. Raises RpcError `media_not_found` for who came too late: another has claimed it, or it is gone."""
-    media.state = MediaState.READY
-    media.content_type = checked.content_type
-    media.sha256 = checked.sha256
-    media.width = checked.picture.width
-    media.height = checked.picture.height
-    media.thumbnail_width = checked.picture.thumbnail_width
-    media.thumbnail_height = checked.picture.thumbnail_height
-    media.expires_at = now + MEDIA_LIFE
-    changed = Media.objects.filter(pk=media.pk, claim=media.claim, state=MediaState.CHECKING).update(
-        state=media.state,
-        content_type=media.content_type,
-        sha256=media.sha256,
-        width=media.width,
-        height=media.height,
-        thumbnail_width=media.thumbnail_width,
-        thumbnail_height=media.thumbnail_height,
-        expires_at=media.expires_at,
-    )
-    if not changed:
+    changed = {
+        "state": MediaState.READY,
+        "content_type": checked.content_type,
+        "sha256": checked.sha256,
+        "width": checked.picture.width,
+        "height": checked.picture.height,
+        "thumbnail_width": checked.picture.thumbnail_width,
+        "thumbnail_height": checked.picture.thumbnail_height,
+        "expires_at": now + MEDIA_LIFE,
+    }
+    if not Media.objects.filter(pk=media.pk, claim=media.claim, state=MediaState.CHECKING).update(**changed):
         raise RpcError(MEDIA_NOT_FOUND)
+    for name, value in changed.items():
+        setattr(media, name, value)
     return media
 
 
