@@ -72,7 +72,7 @@ bob < {"jsonrpc":"2.0","method":"peer.sent","params":{"stream":"inbox:bob","seq"
         "message_id":"019bc0e2-1280-7001-9c4e-51a0b7d3f6e8","ts":1768467600000,
         "body":{"message":{"type":"TEXT","text":"We begin"}}}}
 bob > {"jsonrpc":"2.0","method":"inbox.ack","params":{"seq":1}}
-ann < {"jsonrpc":"2.0","id":2,"result":{"received":{"carol":false,"bob":true},"failed":{}}}
+ann < {"jsonrpc":"2.0","id":2,"result":{"received":{"bob":true,"carol":false},"failed":{}}}
 """,
     setting="Ann and Bob are logged in, Carol is not.",
     given=BOTH,

@@ -1,8 +1,8 @@
 """Peer messages, and reading them back (docs/contract.md 2, 4 and 5)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, Self
 
 import msgspec
 
@@ -135,6 +135,17 @@ class SendManyResult(msgspec.Struct):
     received: dict[str, bool]
     failed: dict[str, str]
 
+    @classmethod
+    def of(cls, outcomes: Iterable[tuple[str, Answer | RpcError]]) -> Self:
+        """In the order of the outcomes, which is that of the call's peers."""
+        result = cls({}, {})
+        for peer, outcome in outcomes:
+            if isinstance(outcome, RpcError):
+                result.failed[peer] = outcome.kind.name
+            else:
+                result.received[peer] = outcome.received
+        return result
+
 
 @method("peer.send_many", params=SendManyParams, result=SendManyResult, rate="message", errors=SEND_ERRORS)
 def send_many(call: Call, params: SendManyParams) -> Deferred:
@@ -149,7 +160,7 @@ def send_many(call: Call, params: SendManyParams) -> Deferred:
         _check_peer(peer)
     session.buckets.spend("message", call.runtime.loop.time(), len(peers) - 1)
     call.defer()
-    result = SendManyResult({}, {})
+    outcomes: dict[str, Answer | RpcError] = {}
     in_work = set(peers)
 
     def committed(peer: str) -> None:
@@ -159,12 +170,9 @@ def send_many(call: Call, params: SendManyParams) -> Deferred:
 
     def answer(peer: str, outcome: Answer | RpcError) -> None:
         committed(peer)
-        if isinstance(outcome, RpcError):
-            result.failed[peer] = outcome.kind.name
-        else:
-            result.received[peer] = outcome.received
-        if len(result.received) + len(result.failed) == len(peers):
-            call.reply(result)
+        outcomes[peer] = outcome
+        if len(outcomes) == len(peers):
+            call.reply(SendManyResult.of([(peer, outcomes[peer]) for peer in peers]))
 
     for peer in peers:
         _send(call, session, params, peer, partial(answer, peer), partial(committed, peer))

@@ -254,7 +254,8 @@ class PresenceStore(ABC):
     @abstractmethod
     async def restore(self, records: Iterable[SessionRecord]) -> list[tuple[int, str]]:
         """Names all of this node's sessions again, after `lost`. Returns those whose uid has a newer
-        generation: they are not this node's any more.
+        generation, or another session of the same one (a store that has lost its memory may give a generation
+        twice within a millisecond; who is there stays): they are not this node's any more.
 
         `records` may be a generator: it is read in batches, each only when no write of this node is under
         way. Until this has ended, a session that the store misses makes a write raise PresenceUnavailable

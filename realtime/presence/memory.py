@@ -221,6 +221,8 @@ class MemoryPresence(PresenceStore):
         session = state.sessions.get(key)
         if session is not None and session.generation > record.generation:
             return False
+        if session is not None and session.generation == record.generation and session.session != record.session:
+            return False
         if session is not None and session.generation < record.generation:
             if session.lease.node != lease.node:
                 reason: EvictionReason = "superseded" if session.session == record.session else "remote_login"

@@ -1,5 +1,5 @@
 -- lease, msgpack list of {project, uid, session, generation, since, rooms, ms without a sign of life or -1, levels}
--- -> status, places (from 0) of the records whose uid has a newer generation...
+-- -> status, places (from 0) of the records whose uid has a newer generation, or another session of the same one...
 local lease = ARGV[1]
 local now = now_ms()
 if not is_live(lease, now) then return {NO_LEASE} end
@@ -8,7 +8,10 @@ local function restore(project, uid, session, generation, since, rooms, silent, 
   local user = user_key(project, uid)
   local stored = redis.call('HMGET', user, 'session', 'generation', 'lease')
   local stored_session, stored_generation, stored_lease = unpack(stored)
-  if stored_session and tonumber(stored_generation) > generation then return false end
+  if stored_session then
+    local newer_ms = tonumber(stored_generation) - generation
+    if newer_ms > 0 or (newer_ms == 0 and stored_session ~= session) then return false end
+  end
 
   if stored_session and tonumber(stored_generation) < generation then
     if node_of(stored_lease) ~= node_of(lease) then

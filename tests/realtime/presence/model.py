@@ -190,7 +190,10 @@ class Model:
         rejected = []
         for record in records:
             old = self.stored(record.project, record.uid)
-            if old is not None and old.generation > record.generation:
+            if old is not None and (
+                old.generation > record.generation
+                or (old.generation == record.generation and old.session != record.session)
+            ):
                 rejected.append((record.project, record.uid))
                 continue
             if old is not None:

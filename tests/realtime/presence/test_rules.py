@@ -324,3 +324,19 @@ async def test_rule_leases_a_restarted_process_has_another_name_and_the_old_user
     assert (await log_in(fresh, "bob")).rooms == ("maths",)
     await presence.live(31_500, fresh)
     assert [removed.uid for removed in await fresh.reap(100)] == ["ann"]
+
+
+async def test_rule_generation_that_a_store_without_memory_gave_twice_stays_with_who_is_there(
+    presence: Harness,
+) -> None:
+    """The store loses what it knows and gives the generation again within its millisecond: two nodes hold it."""
+    a, b = await presence.node("a"), await presence.node("b")
+    lost = await log_in(a, session="s1")
+    presence.empty()
+    for node in (a, b):
+        await node.renew()
+    again = await log_in(b, session="s2")
+    assert again.generation == lost.generation
+    assert await a.restore([record(lost)]) == [(1, "ann")]
+    assert await seen(b) == "ONLINE b"
+    assert await b.restore([record(again)]) == []
