@@ -3,7 +3,7 @@ from typing import Final
 
 from django.db import models
 
-from messaging.media.models import Media, MediaKind, MediaState
+from messaging.media.models import Media, MediaKind, MediaState, MediaUse
 from projects.models import Project
 from realtime.streams import inbox_name
 
@@ -16,6 +16,7 @@ __all__ = [
     "Media",
     "MediaKind",
     "MediaState",
+    "MediaUse",
     "Stream",
     "inbox_name",
     "make_epoch",

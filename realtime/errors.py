@@ -64,6 +64,9 @@ MEDIA_BUSY: Final = ErrorKind(24, "media_busy", "The file is being checked.", re
 TOO_MANY_UPLOADS: Final = ErrorKind(
     25, "too_many_uploads", "The user is sending as many files as the limit allows.", retryable=True
 )
+INCOMPATIBLE_MESSAGE: Final = ErrorKind(
+    26, "incompatible_message", "The peer's client takes no files and images: the message is not sent."
+)
 
 ERRORS: Final = tuple(value for value in list(globals().values()) if isinstance(value, ErrorKind))
 

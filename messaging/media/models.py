@@ -79,3 +79,25 @@ class Media(models.Model):
     @property
     def thumbnail_key(self) -> str:
         return f"{self.checked_key}-thumbnail"
+
+
+class MediaUse(models.Model):
+    """That a message has the file: whoever may read the message may fetch it. The message is the stream's entry of this
+    sender and message id. Made before the entry: one that has none for long belongs to a message that was never taken.
+    """
+
+    media = models.ForeignKey(Media, models.CASCADE, related_name="uses", db_index=False)
+    stream = models.ForeignKey("messaging.Stream", models.CASCADE, related_name="media_uses", db_index=False)
+    sender = models.CharField(max_length=64)
+    message_id = models.CharField(max_length=64)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["message_id", "sender", "stream"], name="media_use_of_message")]
+        indexes = [
+            models.Index(fields=["media", "stream"], name="media_use"),
+            models.Index(fields=["stream"], name="media_use_stream"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.stream_id}: {self.message_id}"
