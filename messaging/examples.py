@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from realtime.conversations import add_conversation
+from projects.demo import DEMO_APP_ID
+from realtime.conversations import Given, add_conversation
 from realtime.examples import ANN
 
 MEDIA: Final = "9f2d7c1be05a4d3c8b6ef01a2c3d4e5f"
@@ -21,6 +22,15 @@ ann < {{"jsonrpc":"2.0","id":3,"result":{{"media":"{MEDIA}","kind":"FILE","name"
         "sha256":"12dae150b030f57b4f8498f226344ad1159f3af8fab4709f207c002e55418922",
         "width":0,"height":0,"thumbnail_width":0,"thumbnail_height":0,"expires_at":1769072400000}}}}
 """
+
+
+def takes_media(*actors: str) -> tuple[Given, ...]:
+    """Each has logged in with its own name, and takes files and images."""
+    client = {"capabilities": ["media"]}
+    return tuple(
+        Given(actor, "session.login", {"app": DEMO_APP_ID, "uid": actor, "client": client}) for actor in actors
+    )
+
 
 add_conversation("media.start", START, setting="Ann is logged in.", given=ANN)
 

@@ -13,6 +13,7 @@ from typing import Final
 from messaging.engine import Messaging
 from messaging.inbox import Receipt, settle_receipts
 from messaging.journal import Append
+from messaging.messages import PEER_MESSAGES
 from messaging.models import EntryFlag, inbox_name
 from messaging.selectors import find_answer, has_arrived, stream_heads, withdrawn_among
 from messaging.sifting import set_lifetime
@@ -28,7 +29,6 @@ from realtime.runtime import Runtime
 from realtime.silence import UNREACHABLE_S
 from realtime.streams import StreamKey
 
-SENT: Final = "peer.sent"
 WAIT_S: Final = 9.0
 """A sender's client gives up after 10 s."""
 HINTED_S: Final = FRESH_MS / 1000 + 3
@@ -39,7 +39,8 @@ BATCH: Final = 200
 """Messages that are settled in one transaction."""
 SECOND_S: Final = 20.0
 """So long after connecting, a login included, clients send again what was not answered before."""
-set_lifetime(SENT, ANSWERED)
+for event in PEER_MESSAGES:
+    set_lifetime(event, ANSWERED)
 
 
 class PeerMessages(RecurringPart):
@@ -132,7 +133,7 @@ class PeerMessages(RecurringPart):
         messaging.append(
             Append(
                 key=message.key,
-                event=SENT,
+                event=message.event,
                 sender=message.sender,
                 json_sender=encode(message.sender),
                 message_id=message.message_id,
@@ -141,6 +142,7 @@ class PeerMessages(RecurringPart):
                 expires_s=messaging.expiry(),
                 done=partial(self._appended, message, reachable),
                 of_server=message.of_server,
+                file=message.file,
             )
         )
 
@@ -161,7 +163,7 @@ class PeerMessages(RecurringPart):
         )
         if first is None:
             return Answer(False, self._runtime.clock_ms())
-        if first.event != SENT:
+        if first.event != message.event:
             raise RpcError(INVALID_PARAMS, "message_id was used for something else with this peer.")
         return Waiting(message, first.stream_id, first.seq, first.ts, self._runtime.loop.time(), repeated=True)
 
@@ -172,7 +174,7 @@ class PeerMessages(RecurringPart):
         self._overflow.appended(append, reachable=reachable)
         session = self._runtime.sessions.get(message.project.id, message.peer)
         waiting = Waiting(
-            message._replace(body=""),
+            message._replace(body="", file=None),
             append.stream_id,
             append.seq,
             append.ts,

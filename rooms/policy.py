@@ -1,14 +1,14 @@
 """The one answer to "may this user do that in this room?", for sockets, HTTP and admin alike."""
 
 import enum
-from collections.abc import Container
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 from realtime.errors import NOT_AUTHORIZED, NOT_IN_ROOM, RpcError
 from realtime.session import Session
 from realtime.streams import Subscription
-from rooms.models import stream_name
+from rooms.models import room_name, stream_name
 
 
 class Actor(Protocol):
@@ -65,3 +65,13 @@ def require(actor: Actor, action: Action, room: str) -> None:
         raise RpcError(NOT_IN_ROOM)
     if not actor.uid:
         raise RpcError(NOT_AUTHORIZED)
+
+
+def readable_rooms(session: Session) -> Iterator[str]:
+    """The streams of the rooms whose messages a session may read."""
+    for stream in session.subscriptions:
+        try:
+            require(session, Action.READ_HISTORY, room_name(stream))
+        except RpcError:
+            continue
+        yield stream

@@ -1,5 +1,6 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from messaging.models import Stream
 from messaging.selectors import to_ms
@@ -72,6 +73,19 @@ def get_snapshot(project_id: int, room: str) -> Snapshot:
     )
     attributes, was_empty = _read(project_id, room)
     return Snapshot(StreamHead(*head) if head is not None else None, attributes, was_empty)
+
+
+def media_lives(project_id: int, streams: Collection[str]) -> dict[str, timedelta]:
+    """How long rooms keep what files are sent to them, by the name of the stream: those that say so."""
+    prefix = stream_name("")
+    names = [name.removeprefix(prefix) for name in streams if name.startswith(prefix)]
+    rooms = Room.objects.filter(project_id=project_id, name__in=names, media_days__isnull=False)
+    return {stream_name(name): timedelta(days=days) for name, days in rooms.values_list("name", "media_days") if days}
+
+
+def media_days(project_id: int, room: str) -> int | None:
+    """For so many days a room keeps files from when they were sent to it; None: for no longer than any."""
+    return Room.objects.filter(project_id=project_id, name=room).values_list("media_days", flat=True).first()
 
 
 def rooms_with_attributes(after_id: int, limit: int) -> Sequence[Room]:

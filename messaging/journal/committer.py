@@ -14,7 +14,7 @@ from messaging.journal.mark import Mark
 from messaging.models import Entry
 from messaging.selectors import to_ms
 from realtime.bridge import drop_broken_connection
-from realtime.errors import EXPIRED, INVALID_PARAMS, OUT_OF_TURN, REJECTED, UNAVAILABLE, ErrorKind, RpcError
+from realtime.errors import EXPIRED, OUT_OF_TURN, REJECTED, UNAVAILABLE, ErrorKind, RpcError
 
 logger = logging.getLogger(__name__)
 
@@ -124,10 +124,7 @@ class Committer:
         for append in group:
             key = (append.message_id, append.sender, append.stream_id)
             if key in known:
-                append.duplicate = True
-                append.seq, append.ts, event = known[key]
-                if event != append.event:
-                    append.error = RpcError(INVALID_PARAMS, "message_id was used for something else in this stream.")
+                append.repeat(*known[key])
             elif key in fresh:
                 repeated.append((append, fresh[key]))
             else:

@@ -96,6 +96,7 @@ class MediaUse(models.Model):
         constraints = [models.UniqueConstraint(fields=["message_id", "sender", "stream"], name="media_use_of_message")]
         indexes = [
             models.Index(fields=["media", "stream"], name="media_use"),
+            models.Index(fields=["media", "sender"], name="media_use_sender"),
             models.Index(fields=["stream"], name="media_use_stream"),
         ]
 

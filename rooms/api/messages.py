@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from messaging.api import Between, draft, read_page
 from messaging.engine import Messaging
 from messaging.journal import Append
+from messaging.messages import ROOM_MESSAGES
 from messaging.models import EntryFlag
 from messaging.selectors import history
 from realtime.protocol import encode
@@ -141,10 +142,11 @@ class RoomHistory(BaseModel):
     auth=costs(user="history"),
 )
 async def list_room_messages(request: HttpRequest, app_id: AppId, room: RoomId, page: Query[Between]) -> RoomHistory:
-    """The messages of a room between two seqs, both exclusive. A user must be in it."""
+    """The messages of a room between two seqs, both exclusive. A user must be in it. The `body` of one with a file is
+    that of `room.media_sent`."""
     caller = caller_of(request)
     await require_for(caller, Action.READ_HISTORY, room)
-    found, more = await read_page(caller, partial(history, events=(SENT,)), stream_name(room), page=page)
+    found, more = await read_page(caller, partial(history, events=ROOM_MESSAGES), stream_name(room), page=page)
     return RoomHistory(
         messages=[
             PastRoomMessage(

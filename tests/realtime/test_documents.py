@@ -94,7 +94,7 @@ def test_a_message_is_a_union_told_apart_by_its_type(document: Json) -> None:
     (send,) = [method for method in document["methods"] if method["name"] == "room.send"]
     (message,) = [parameter["schema"] for parameter in send["params"] if parameter["name"] == "message"]
     assert message["discriminator"]["propertyName"] == "type"
-    assert set(message["discriminator"]["mapping"]) == {"TEXT", "RAW"}
+    assert set(message["discriminator"]["mapping"]) == {"TEXT", "RAW", "FILE", "IMAGE"}
     assert METHODS["room.send"].params.__annotations__["message"].__origin__ is msgspec.Raw
 
 

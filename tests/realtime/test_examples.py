@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 
-from messaging.examples import UPLOAD_URL
+from messaging.examples import MEDIA, UPLOAD_URL
 from messaging.media.storage import UploadForm
 from messaging.services import renew_epochs
 from projects.models import Project
@@ -15,7 +15,7 @@ from realtime.conversations import Conversation, conversations, shown_event
 from realtime.registry import EVENTS, METHODS
 from realtime.runtime import Runtime
 from tests.support.conversation import Player
-from tests.support.media import upload
+from tests.support.media import IMAGE, ready_media, upload
 
 
 async def stop_reading_from_ann(player: Player) -> None:
@@ -55,11 +55,16 @@ async def post_the_file(player: Player) -> None:
     assert await upload(form, b"7 * 8 = 56\n") == 204
 
 
+async def upload_a_picture(player: Player) -> None:
+    await ready_media(player.app, "ann", media_id=MEDIA, **IMAGE)
+
+
 DIRECTIONS: Mapping[str, Callable[[Player], Awaitable[None]]] = {
     "Ann's token has 30 seconds left.": partial(leave_ann, left_ms=30_000),
     "Ann's token has run out.": partial(leave_ann, left_ms=0),
     "Ann is banned for an hour.": ban_ann,
     "Ann's browser posts the file.": post_the_file,
+    "Ann uploads a picture, board.png.": upload_a_picture,
     "The server has much of ann's to answer yet, and stops reading from her.": stop_reading_from_ann,
     "The database is restored from a backup, and all epochs are renewed.": restore_the_database,
 }

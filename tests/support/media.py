@@ -8,7 +8,7 @@ import urllib.request
 from collections.abc import Awaitable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from asgiref.sync import sync_to_async
@@ -74,6 +74,33 @@ async def give_media(app: str, uid: str, media_id: str, content: bytes, *, ready
 
     await sync_to_async(give)()
     return media_id
+
+
+async def ready_media(app: str, uid: str, **fields: Any) -> str:
+    """A file that is ready, without its bytes: what messages say of it, and who may fetch it, asks for none. With a
+    `width` it is an image. Returns its id."""
+    now = fields.pop("now", datetime.now(UTC))
+    kind = MediaKind.IMAGE if fields.get("width") else MediaKind.FILE
+    wanted = {"kind": kind, "name": "tables.txt", "size": 11, "content_type": "text/plain", **fields}
+
+    def make() -> str:
+        project = Project.objects.get(app_id=app)
+        life = {"state": MediaState.READY, "created_at": now, "expires_at": now + timedelta(days=7)}
+        return Media.objects.create(project=project, uid=uid, **{"claim": "checked", **life, **wanted}).media_id
+
+    return await sync_to_async(make)()
+
+
+IMAGE: Final = {
+    "name": "board.png",
+    "size": 3_000,
+    "content_type": "image/png",
+    "width": 640,
+    "height": 480,
+    "thumbnail_width": 320,
+    "thumbnail_height": 240,
+}
+"""Fields of `ready_media`."""
 
 
 def form_body(content: bytes, fields: Mapping[str, str] | None = None, *, name: str = "file") -> tuple[str, bytes]:
