@@ -1,5 +1,6 @@
 """Peer messages by REST (docs/contract.md 10, docs/rest.md)."""
 
+from functools import partial
 from typing import Any, Final, Literal
 
 import msgspec
@@ -9,6 +10,7 @@ from pydantic import BaseModel
 
 from messaging.api import Between, draft, read_page
 from messaging.selectors import peer_history
+from peers.delivery import SENT
 from peers.sending import send_to_peer
 from realtime.rest.callers import caller_of, costs
 from realtime.rest.errors import V1_FAILURES, VENDOR_FAILURES, V1Failure, VendorFailure
@@ -134,7 +136,7 @@ async def list_peer_messages(
     """What the two have sent each other with the history flag, between two positions, both exclusive."""
     caller = caller_of(request)
     caller.act_as(uid)
-    found, more = await read_page(caller, peer_history, uid, peer, page=page)
+    found, more = await read_page(caller, partial(peer_history, events=(SENT,)), uid, peer, page=page)
     return PeerHistory(
         messages=[
             PastPeerMessage(

@@ -23,8 +23,9 @@ class Answer(NamedTuple):
 
 
 class PeerMessage(NamedTuple):
-    """A message on its way; `body` is the entry's, JSON text. `answer` is called once, on the loop; `committed` before
-    it, with when the server took the message (ms since 1970), as soon as it is committed and waits for its receiver.
+    """A message on its way; `event` and `body` (JSON text) are the entry's. `answer` is called once, on the loop;
+    `committed` before it, with when the server took the message (ms since 1970), as soon as it is committed and waits
+    for its receiver.
 
     `waits`: somebody waits for the answer: the project's own server (`of_server`), or the sender.
     `may_be_second`: its sender has connected anew, and may have sent it already to a process that still has it in work.
@@ -33,6 +34,7 @@ class PeerMessage(NamedTuple):
     project: Tenant
     sender: str
     peer: str
+    event: str
     message_id: str
     body: str
     flags: int

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from messaging.api import Draft
 from messaging.models import EntryFlag
-from peers.delivery import WAIT_S, PeerMessages
+from peers.delivery import SENT, WAIT_S, PeerMessages
 from peers.outgoing import Answer, PeerMessage
 from realtime.errors import EXPIRED, RpcError
 from realtime.rest.state import Rest
@@ -49,6 +49,7 @@ def send_to_peer(
             project=caller.tenant,
             sender=draft.sender,
             peer=peer,
+            event=SENT,
             message_id=draft.message_id,
             body=f'{{"message":{draft.text}{marks}}}',
             flags=(EntryFlag.OFFLINE if offline else 0) | (EntryFlag.HISTORICAL if historical else 0),

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from projects.demo import DEMO_APP_ID
 from realtime.conversations import Given, add_conversation
 from realtime.examples import logged_in
 
@@ -89,4 +90,17 @@ bob < {"jsonrpc":"2.0","id":2,"result":{"messages":[
 """,
     setting="Ann and Bob are logged in. Before Bob came, Ann has sent him a message with `offline` and `historical`.",
     given=(*logged_in("ann"), sent(1, "Page 12", offline=True, historical=True), *logged_in("bob")),
+)
+
+add_conversation(
+    "peer.media_sent",
+    """
+* Bob sends Ann a file.
+ann < {"jsonrpc":"2.0","method":"peer.media_sent","params":{"stream":"inbox:ann","seq":1,"sender":"bob",
+        "message_id":"019bc0e2-1280-7001-9c4e-51a0b7d3f6e8","ts":1768467600000,
+        "body":{"message":{"type":"FILE","media":"9f2d7c1be05a4d3c8b6ef01a2c3d4e5f","name":"tables.txt",
+                "description":"","size":11,"content_type":"application/octet-stream"}}}}
+""",
+    setting="Ann is logged in, with the capability `media`.",
+    given=(Given("ann", "session.login", {"app": DEMO_APP_ID, "uid": "ann", "client": {"capabilities": ["media"]}}),),
 )

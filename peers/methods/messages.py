@@ -9,11 +9,12 @@ import msgspec
 from messaging.messages import Message, check_message
 from messaging.models import EntryFlag
 from messaging.selectors import peer_history
-from peers.delivery import SECOND_S, SENT, PeerMessages
+from peers.delivery import MEDIA_SENT, SECOND_S, SENT, PeerMessages
 from peers.outgoing import Answer, PeerMessage
 from realtime.calls import Call
 from realtime.errors import (
     EXPIRED,
+    INCOMPATIBLE_MESSAGE,
     INVALID_PARAMS,
     LIMIT_EXCEEDED,
     OVERLOADED,
@@ -29,7 +30,15 @@ from realtime.session import Session
 from realtime.shapes import carries
 from realtime.streams import PAGE_BYTES
 
-SEND_ERRORS: Final = (SIZE_OVERFLOW, LIMIT_EXCEEDED, REJECTED, EXPIRED, UNAVAILABLE, OVERLOADED)
+SEND_ERRORS: Final = (
+    SIZE_OVERFLOW,
+    LIMIT_EXCEEDED,
+    REJECTED,
+    EXPIRED,
+    INCOMPATIBLE_MESSAGE,
+    UNAVAILABLE,
+    OVERLOADED,
+)
 
 
 class PeerBody(msgspec.Struct, omit_defaults=True):
@@ -47,6 +56,15 @@ class PeerSentEntry(EntryPush):
 
 
 event(SENT, PeerSentEntry)
+
+
+class PeerMediaSentEntry(EntryPush):
+    """A file or an image in the user's inbox. To be acknowledged as any message."""
+
+    body: dict[str, dict[str, str | int]]
+
+
+event(MEDIA_SENT, PeerMediaSentEntry, needs="media")
 
 
 class MessageParams(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -112,6 +130,7 @@ def _send(
         project=session.project,
         sender=session.uid,
         peer=peer,
+        event=SENT,
         message_id=params.message_id,
         body=f'{{"message":{str(params.message, "utf-8")}{marks}}}',
         flags=(EntryFlag.OFFLINE if params.offline else 0) | (EntryFlag.HISTORICAL if params.historical else 0),
@@ -210,7 +229,7 @@ class HistoryResult(msgspec.Struct):
 @method("peer.history", params=HistoryParams, result=HistoryResult, rate="history", errors=(UNAVAILABLE, OVERLOADED))
 async def history(call: Call, params: HistoryParams) -> HistoryResult:
     """What oneself and a peer have sent each other with `historical`, at most 100 and 256 KiB a page, newest first
-    unless `order` is "asc"."""
+    unless `order` is "asc". Without files and images for a client that takes none."""
     session = call.logged_in()
     _check_peer(params.peer)
     found, more = await call.runtime.bridge.read(
@@ -218,6 +237,7 @@ async def history(call: Call, params: HistoryParams) -> HistoryResult:
         session.project.id,
         session.uid,
         params.peer,
+        events=session.given(SENT, MEDIA_SENT),
         before=params.before,
         after=params.after,
         limit=min(params.limit, session.project.limits.sizes.history_page),

@@ -51,6 +51,15 @@ class SentEntry(EntryPush):
 SENT: Final = event("room.sent", SentEntry)
 
 
+class MediaSentEntry(EntryPush):
+    """A file or an image in a joined room."""
+
+    body: dict[str, dict[str, str | int]]
+
+
+MEDIA_SENT: Final = event("room.media_sent", MediaSentEntry, needs="media")
+
+
 @method(
     "room.send",
     params=SendParams,
@@ -125,7 +134,8 @@ class HistoryResult(msgspec.Struct):
     errors=(NOT_IN_ROOM, *STORAGE_ERRORS),
 )
 async def room_history(call: Call, params: HistoryParams) -> HistoryResult:
-    """The messages of a joined room, at most 100 and 256 KiB a page, newest first unless `order` is "asc"."""
+    """The messages of a joined room, at most 100 and 256 KiB a page, newest first unless `order` is "asc".
+    Without files and images for a client that takes none."""
     session = call.logged_in()
     require(session, Action.READ_HISTORY, params.room)
     name = stream_name(params.room)
@@ -133,7 +143,7 @@ async def room_history(call: Call, params: HistoryParams) -> HistoryResult:
         history,
         session.project.id,
         name,
-        events=(SENT,),
+        events=session.given(SENT, MEDIA_SENT),
         before=params.before,
         after=params.after,
         limit=min(params.limit, session.project.limits.sizes.history_page),

@@ -14,8 +14,18 @@ from projects.services import ban_user
 from realtime.conversations import Conversation, conversations, shown_event
 from realtime.registry import EVENTS, METHODS
 from realtime.runtime import Runtime
+from tests.support.appends import append_message
 from tests.support.conversation import Player
 from tests.support.media import upload
+
+FILE = {
+    "type": "FILE",
+    "media": "9f2d7c1be05a4d3c8b6ef01a2c3d4e5f",
+    "name": "tables.txt",
+    "description": "",
+    "size": 11,
+    "content_type": "application/octet-stream",
+}
 
 
 async def stop_reading_from_ann(player: Player) -> None:
@@ -50,6 +60,12 @@ async def restore_the_database(player: Player) -> None:
     await player.runtime.hub.check_heads()
 
 
+async def append_media(player: Player, stream: str, event: str, sender: str) -> None:
+    """As a message with a file is appended."""
+    message_id = "019bc0e2-1280-7001-9c4e-51a0b7d3f6e8"
+    await append_message(player.runtime, player.app, stream, event, sender, message_id, FILE)
+
+
 async def post_the_file(player: Player) -> None:
     form = UploadForm(player.real("url", UPLOAD_URL), {})
     assert await upload(form, b"7 * 8 = 56\n") == 204
@@ -60,6 +76,8 @@ DIRECTIONS: Mapping[str, Callable[[Player], Awaitable[None]]] = {
     "Ann's token has run out.": partial(leave_ann, left_ms=0),
     "Ann is banned for an hour.": ban_ann,
     "Ann's browser posts the file.": post_the_file,
+    "Ann sends a file to the room.": partial(append_media, stream="room:math", event="room.media_sent", sender="ann"),
+    "Bob sends Ann a file.": partial(append_media, stream="inbox:ann", event="peer.media_sent", sender="bob"),
     "The server has much of ann's to answer yet, and stops reading from her.": stop_reading_from_ann,
     "The database is restored from a backup, and all epochs are renewed.": restore_the_database,
 }
