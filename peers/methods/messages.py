@@ -10,6 +10,7 @@ from messaging.media.policy import readable_streams
 from messaging.media.uses import FilePost
 from messaging.messages import (
     PEER_MEDIA_SENT,
+    PEER_MESSAGES,
     PEER_SENT,
     MediaMessage,
     Message,
@@ -24,6 +25,7 @@ from peers.outgoing import Answer, PeerMessage
 from realtime.calls import Call
 from realtime.errors import (
     EXPIRED,
+    INCOMPATIBLE_MESSAGE,
     INVALID_PARAMS,
     LIMIT_EXCEEDED,
     MEDIA_NOT_FOUND,
@@ -40,7 +42,16 @@ from realtime.session import Session
 from realtime.shapes import carries
 from realtime.streams import PAGE_BYTES
 
-SEND_ERRORS: Final = (SIZE_OVERFLOW, LIMIT_EXCEEDED, MEDIA_NOT_FOUND, REJECTED, EXPIRED, UNAVAILABLE, OVERLOADED)
+SEND_ERRORS: Final = (
+    SIZE_OVERFLOW,
+    LIMIT_EXCEEDED,
+    MEDIA_NOT_FOUND,
+    REJECTED,
+    EXPIRED,
+    INCOMPATIBLE_MESSAGE,
+    UNAVAILABLE,
+    OVERLOADED,
+)
 
 
 class PeerBody(msgspec.Struct, omit_defaults=True):
@@ -72,7 +83,7 @@ class PeerMediaSentEntry(EntryPush):
 
 
 event(PEER_SENT, PeerSentEntry)
-event(PEER_MEDIA_SENT, PeerMediaSentEntry)
+event(PEER_MEDIA_SENT, PeerMediaSentEntry, needs="media")
 
 
 class MessageParams(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -254,7 +265,7 @@ class HistoryResult(msgspec.Struct):
 @method("peer.history", params=HistoryParams, result=HistoryResult, rate="history", errors=(UNAVAILABLE, OVERLOADED))
 async def history(call: Call, params: HistoryParams) -> HistoryResult:
     """What oneself and a peer have sent each other with `historical`, at most 100 and 256 KiB a page, newest first
-    unless `order` is "asc"."""
+    unless `order` is "asc". Without files and images for a client that takes none."""
     session = call.logged_in()
     _check_peer(params.peer)
     found, more = await call.runtime.bridge.read(
@@ -262,6 +273,7 @@ async def history(call: Call, params: HistoryParams) -> HistoryResult:
         session.project.id,
         session.uid,
         params.peer,
+        events=session.given(*PEER_MESSAGES),
         before=params.before,
         after=params.after,
         limit=min(params.limit, session.project.limits.sizes.history_page),

@@ -79,7 +79,7 @@ class MediaSentEntry(EntryPush):
 
 
 SENT: Final = event(ROOM_SENT, SentEntry)
-MEDIA_SENT: Final = event(ROOM_MEDIA_SENT, MediaSentEntry)
+MEDIA_SENT: Final = event(ROOM_MEDIA_SENT, MediaSentEntry, needs="media")
 
 
 @method(
@@ -167,7 +167,8 @@ class HistoryResult(msgspec.Struct):
     errors=(NOT_IN_ROOM, *STORAGE_ERRORS),
 )
 async def room_history(call: Call, params: HistoryParams) -> HistoryResult:
-    """The messages of a joined room, at most 100 and 256 KiB a page, newest first unless `order` is "asc"."""
+    """The messages of a joined room, at most 100 and 256 KiB a page, newest first unless `order` is "asc".
+    Without files and images for a client that takes none."""
     session = call.logged_in()
     require(session, Action.READ_HISTORY, params.room)
     name = stream_name(params.room)
@@ -175,7 +176,7 @@ async def room_history(call: Call, params: HistoryParams) -> HistoryResult:
         history,
         session.project.id,
         name,
-        events=ROOM_MESSAGES,
+        events=session.given(*ROOM_MESSAGES),
         before=params.before,
         after=params.after,
         limit=min(params.limit, session.project.limits.sizes.history_page),

@@ -22,6 +22,7 @@ from tests.support.json_schema import problems
 
 Json = dict[str, Any]
 DOCS = Path(settings.BASE_DIR) / "docs"
+MEDIA_EVENTS = {"peer.media_sent", "room.media_sent"}
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +66,7 @@ def test_openrpc_has_every_method_event_error_and_close_code(document: Json) -> 
     assert [close["code"] for close in document["x-close-codes"]] == [close.code for close in CLOSE_CODES]
     assert all(method["description"] for method in document["methods"])
     assert all(event["description"] for event in document["x-events"])
+    assert {event["name"] for event in document["x-events"] if event["needs"] == "media"} == MEDIA_EVENTS
 
 
 def test_codes_and_names_are_each_given_once() -> None:

@@ -14,8 +14,18 @@ from projects.services import ban_user
 from realtime.conversations import Conversation, conversations, shown_event
 from realtime.registry import EVENTS, METHODS
 from realtime.runtime import Runtime
+from tests.support.appends import append_message
 from tests.support.conversation import Player
 from tests.support.media import IMAGE, ready_media, upload
+
+FILE = {
+    "type": "FILE",
+    "media": "9f2d7c1be05a4d3c8b6ef01a2c3d4e5f",
+    "name": "tables.txt",
+    "description": "",
+    "size": 11,
+    "content_type": "application/octet-stream",
+}
 
 
 async def stop_reading_from_ann(player: Player) -> None:
@@ -50,6 +60,12 @@ async def restore_the_database(player: Player) -> None:
     await player.runtime.hub.check_heads()
 
 
+async def send_a_file(player: Player) -> None:
+    """As a message of Ann's with a file is appended."""
+    message_id = "019bc0e2-1280-7001-9c4e-51a0b7d3f6e8"
+    await append_message(player.runtime, player.app, "room:math", "room.media_sent", "ann", message_id, FILE)
+
+
 async def post_the_file(player: Player) -> None:
     form = UploadForm(player.real("url", UPLOAD_URL), {})
     assert await upload(form, b"7 * 8 = 56\n") == 204
@@ -65,6 +81,7 @@ DIRECTIONS: Mapping[str, Callable[[Player], Awaitable[None]]] = {
     "Ann is banned for an hour.": ban_ann,
     "Ann's browser posts the file.": post_the_file,
     "Ann uploads a picture, board.png.": upload_a_picture,
+    "Ann sends a file to the room.": send_a_file,
     "The server has much of ann's to answer yet, and stops reading from her.": stop_reading_from_ann,
     "The database is restored from a backup, and all epochs are renewed.": restore_the_database,
 }
