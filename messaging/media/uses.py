@@ -26,11 +26,11 @@ from realtime.errors import INVALID_PARAMS, MEDIA_NOT_FOUND, RpcError
 @dataclass(frozen=True, slots=True)
 class FilePost:
     """A message with a file, as its sender means it. `streams`: those that the sender may read besides the own inbox.
-    `marks`: what the entry's body says behind the message, as JSON text."""
+    `marks`: what the body of a peer's entry says behind the message, as JSON text; None: the message is the body."""
 
     message: FileMessage
     streams: tuple[str, ...]
-    marks: str = ""
+    marks: str | None = None
 
 
 class First(NamedTuple):
@@ -148,7 +148,8 @@ def _post(append: Append) -> FilePost:
 
 def _body(post: FilePost, media: Media) -> str:
     """Of the entry, as JSON text."""
-    return f'{{"message":{_encode(_sent(post.message, media)).decode()}{post.marks}}}'
+    message = _encode(_sent(post.message, media)).decode()
+    return message if post.marks is None else f'{{"message":{message}{post.marks}}}'
 
 
 def _sent(message: FileMessage, media: Media) -> SentFile:

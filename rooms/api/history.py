@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from ninja import Router
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
-from messaging.messages import PEER_MESSAGES, ROOM_MESSAGES, ROOM_SENT
+from messaging.messages import PEER_MESSAGES, ROOM_MESSAGES
 from messaging.models import inbox_name
 from messaging.past import Past, PastEntry, PastReads, count_past, past_entries
 from messaging.selectors import to_ms
@@ -196,7 +196,7 @@ async def found_history(request: HttpRequest, app_id: AppId, handle: Annotated[s
 def _message(entry: PastEntry) -> PastMessage:
     kind, _, name = entry.stream.partition(":")
     body: dict[str, Any] = msgspec.json.decode(entry.body)
-    message = body if entry.event == ROOM_SENT else body["message"]
+    message = body if entry.event in ROOM_MESSAGES else body["message"]
     return PastMessage(
         src=entry.sender,
         dst=name,

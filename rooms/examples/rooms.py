@@ -315,8 +315,8 @@ add_conversation(
 * Ann sends a file to the room.
 ann < {"jsonrpc":"2.0","method":"room.media_sent","params":{"stream":"room:math","seq":1,"sender":"ann",
         "message_id":"019bc0e2-1280-7001-9c4e-51a0b7d3f6e8","ts":1768467600000,
-        "body":{"message":{"type":"FILE","media":"9f2d7c1be05a4d3c8b6ef01a2c3d4e5f","name":"tables.txt",
-                "description":"","size":11,"content_type":"application/octet-stream"}}}}
+        "body":{"type":"FILE","media":"9f2d7c1be05a4d3c8b6ef01a2c3d4e5f","name":"tables.txt",
+        "description":"","size":11,"content_type":"application/octet-stream"}}}
 bob < {"jsonrpc":"2.0","method":"stream.skipped","params":{"stream":"room:math","seq":1,"sender":"ann",
         "message_id":"019bc0e2-1280-7001-9c4e-51a0b7d3f6e8","ts":1768467600000,"body":{}}}
 """,

@@ -17,10 +17,10 @@ ann > {{"jsonrpc":"2.0","id":3,"method":"room.send","params":{{"room":"math",
 ann < {{"jsonrpc":"2.0","id":3,"result":{{"seq":1,"ts":1768467600000}}}}
 ann < {{"jsonrpc":"2.0","method":"room.media_sent","params":{{"stream":"room:math","seq":1,"sender":"ann",
         "message_id":"019bc0e2-1280-7d41-a6e0-3b9c52f8714d","ts":1768467600000,
-        "body":{{"message":{SAID}}}}}}}
+        "body":{SAID}}}}}
 bob < {{"jsonrpc":"2.0","method":"room.media_sent","params":{{"stream":"room:math","seq":1,"sender":"ann",
         "message_id":"019bc0e2-1280-7d41-a6e0-3b9c52f8714d","ts":1768467600000,
-        "body":{{"message":{SAID}}}}}}}
+        "body":{SAID}}}}}
 bob > {{"jsonrpc":"2.0","id":3,"method":"media.url","params":{{"media":"{MEDIA}"}}}}
 bob < {{"jsonrpc":"2.0","id":3,"result":{{
         "url":"/rtm/media/file?disposition=inline%3B+filename%3D%22board.png%22&signature=81aa",

@@ -68,14 +68,10 @@ class SentEntry(EntryPush):
     body: PlainMessage
 
 
-class MediaBody(msgspec.Struct):
-    message: MediaMessage
-
-
 class MediaSentEntry(EntryPush):
     """A message with a file, in a joined room. Its sender gets it too. Whoever is in the room may fetch the file."""
 
-    body: MediaBody
+    body: MediaMessage
 
 
 SENT: Final = event(ROOM_SENT, SentEntry)

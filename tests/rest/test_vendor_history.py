@@ -91,7 +91,7 @@ async def test_a_message_with_a_file_is_told_as_json(api: Api, open_client: Call
     message = {"type": "FILE", "media": media}
     await ann.call("room.send", room="math", message_id="m1", message=message, historical=True)
     await ann.call("peer.send", peer="bob", message_id="m2", message=message, historical=True)
-    sent = (await ann.expect("room.media_sent"))["body"]["message"]
+    sent = (await ann.expect("room.media_sent"))["body"]
     assert [json.loads(payload) for payload in payloads(await found(api, source="ann"))] == [sent, sent]
 
 

@@ -24,7 +24,7 @@ async def append_message(
             sender=sender,
             json_sender=encode(sender),
             message_id=message_id,
-            body=encode({"message": message}),
+            body=encode(message),
             expires_s=messaging.expiry(),
             done=done.set_result,
         )
