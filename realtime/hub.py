@@ -19,6 +19,7 @@ from realtime.layer import Layer
 from realtime.openings import Openings
 from realtime.protocol import notification_text
 from realtime.recovery import Recoveries
+from realtime.redaction import deleted_seqs, redact
 from realtime.repairs import Repairs
 from realtime.rings import Rings
 from realtime.streams import LiveStream, StreamHead, StreamKey, StreamStore, Subscription
@@ -113,6 +114,8 @@ class Hub:
                 self.rings.remember(stream, ready, len(text) - len(ready) + 1, now_s)
             for subscription in list(stream.holds):
                 subscription.keep(ready)
+            if deleted := deleted_seqs(ready):
+                self._redact(stream, deleted)
             if stream.members:
                 if stream.is_inbox and (len(text) > SMALL_CHARS or any(reader.is_behind for reader in stream.members)):
                     self.recoveries.put_off(stream, ready[0][0] - 1)
@@ -121,6 +124,14 @@ class Hub:
                 else:
                     self._broadcast_large(stream, ready)
         self.fanout.pump()
+
+    def _redact(self, stream: LiveStream, seqs: frozenset[int]) -> None:
+        """Deletions have passed the cursor, so the messages have as well: members have seen both in order, and nobody
+        who comes later is given a message."""
+        self.rings.redact(stream, seqs)
+        for subscription in stream.holds:
+            if subscription.hold is not None:
+                subscription.hold_chars += redact(subscription.hold, seqs)
 
     def _broadcast_large(self, stream: LiveStream, entries: list[tuple[int, str]]) -> None:
         """In frames below the cap, each still encoded once: one leaves before the next is made."""

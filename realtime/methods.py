@@ -22,8 +22,9 @@ from realtime.errors import (
     RpcError,
 )
 from realtime.ids import AppId, Name, Seq, is_name
-from realtime.payloads import Cursor, Empty, InboxState, StreamState, raw_entry
+from realtime.payloads import Cursor, Empty, EntryPush, InboxState, NoBody, StreamState, raw_entry
 from realtime.recovery import Recovery
+from realtime.redaction import TOMBSTONE
 from realtime.registry import DEFERRED, Deferred, event, method
 from realtime.session import Introduction, Session
 from realtime.streams import PAGE_BYTES, Subscription, entries_size
@@ -241,6 +242,12 @@ class StreamReset(msgspec.Struct):
     head: int
 
 
+class Tombstone(EntryPush):
+    """In the place of a deleted message, for whoever gets to it after that. Its sender and its id are the message's."""
+
+    body: NoBody
+
+
 class Alive(msgspec.Struct):
     """The server's own heartbeat while it is not reading from this connection."""
 
@@ -256,3 +263,4 @@ event("session.closing", Closing)
 event("session.token_expiring", TokenExpiring)
 event("session.alive", Alive)
 event("stream.reset", StreamReset)
+event(TOMBSTONE, Tombstone)

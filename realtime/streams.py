@@ -84,14 +84,15 @@ def entry_text(stream_json: str, entry: StoredEntry) -> str:
     )
 
 
-_METHOD_AT: Final = len('{"jsonrpc":"2.0","method":"')
+METHOD_AT: Final = len('{"jsonrpc":"2.0","method":"')
+"""Where the event's name begins in a pushed text."""
 
 
 def entry_item(text: str) -> str:
     """A pushed entry's text as an item of a page: the same params, with the event's name inside."""
-    end = text.index('"', _METHOD_AT)
+    end = text.index('"', METHOD_AT)
     params = text.index("{", end)
-    return f'{{"event":"{text[_METHOD_AT:end]}",{text[params + 1 : -1]}'
+    return f'{{"event":"{text[METHOD_AT:end]}",{text[params + 1 : -1]}'
 
 
 def entries_size(entries: Iterable[tuple[int, str]]) -> int:

@@ -1,9 +1,9 @@
-from collections.abc import Sequence
 from datetime import datetime
 
 from django.db.models import QuerySet
 
 from messaging.media.models import Media, MediaState
+from messaging.media.services import UPLOAD_LIFE
 
 
 def media_of(project_id: int, uid: str, media_id: str, now: datetime) -> Media | None:
@@ -13,15 +13,12 @@ def media_of(project_id: int, uid: str, media_id: str, now: datetime) -> Media |
     ).first()
 
 
-def _expired(now: datetime) -> "QuerySet[Media]":
-    """Whatever has outlived its time. Nothing is checked so late (`services.claim`)."""
-    return Media.objects.filter(expires_at__lte=now)
+def expired_media(now: datetime) -> "QuerySet[Media]":
+    """Whatever has outlived its time, and so has its form: nobody would find what is posted later. Nothing is checked
+    so late (`services.claim`)."""
+    return formless_media(now).filter(expires_at__lte=now)
 
 
-def expired_media(now: datetime, after: int, limit: int) -> Sequence[Media]:
-    """In pages by key."""
-    return list(_expired(now).filter(pk__gt=after).order_by("pk")[:limit])
-
-
-def count_expired(now: datetime) -> int:
-    return _expired(now).count()
+def formless_media(now: datetime) -> "QuerySet[Media]":
+    """What nothing can be posted to any more."""
+    return Media.objects.filter(created_at__lte=now - UPLOAD_LIFE)
