@@ -215,6 +215,26 @@ def test_the_command_fails_where_the_storage_is_out_of_reach(
 # The admin
 
 
+def test_a_project_with_files_says_what_to_run_before_it_can_be_deleted(
+    local_storage: LocalMediaStorage, make_project: Callable[..., Project], staff: Client
+) -> None:
+    project = make_project()
+    put(local_storage, project, MediaState.READY)
+    page = reverse("admin:projects_project_delete", args=[project.pk])
+    chosen = {"action": "delete_selected", "_selected_action": [project.pk], "post": "yes"}
+    for answer in (
+        staff.get(page),
+        staff.post(page, {"post": "yes"}),
+        staff.post(reverse("admin:projects_project_changelist"), chosen),
+    ):
+        assert f"manage.py purge_media --project {project.app_id} --all" in answer.content.decode()
+    assert Media.objects.filter(project=project).exists()
+    Project.objects.filter(pk=project.pk).update(is_active=False)
+    said(project=project.app_id, all=True)
+    assert staff.post(page, {"post": "yes"}).status_code == 302
+    assert not Project.objects.filter(pk=project.pk).exists()
+
+
 @pytest.fixture
 def staff() -> Iterator[Client]:
     user = get_user_model().objects.create_superuser(f"staff-{secrets.token_hex(4)}", password=None)
