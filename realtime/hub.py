@@ -20,6 +20,7 @@ from realtime.layer import Layer
 from realtime.openings import Openings
 from realtime.protocol import notification_text
 from realtime.recovery import Recoveries
+from realtime.redaction import deleted_seqs, redact
 from realtime.repairs import Repairs
 from realtime.rings import Rings
 from realtime.streams import LiveStream, StreamHead, StreamKey, StreamStore, Subscription
@@ -118,6 +119,8 @@ class Hub:
                 self.rings.remember(stream, ready, len(text) - len(ready) + 1, now_s)
             for subscription in list(stream.holds):
                 subscription.keep(ready)
+            if deleted := deleted_seqs(ready):
+                self._redact(stream, deleted)
             if stream.members:
                 if stream.is_inbox and (len(text) > SMALL_CHARS or any(reader.is_behind for reader in stream.members)):
                     self.recoveries.put_off(stream, ready[0][0] - 1)
@@ -125,6 +128,14 @@ class Hub:
                     for members, entries in stream.audiences(ready):
                         self._broadcast(members, entries, text if entries is ready else _joined(entries))
         self.fanout.pump()
+
+    def _redact(self, stream: LiveStream, seqs: frozenset[int]) -> None:
+        """Deletions have passed the cursor, so the messages have as well: members have seen both in order, and nobody
+        who comes later is given a message."""
+        self.rings.redact(stream, seqs)
+        for subscription in stream.holds:
+            if subscription.hold is not None:
+                subscription.hold_chars += redact(subscription.hold, seqs)
 
     def _broadcast(self, members: Iterable[Connection], entries: Entries, text: str) -> None:
         """`text`: that of all the entries. A large one goes in frames below the cap, each still encoded once: one

@@ -23,8 +23,9 @@ from realtime.errors import (
     RpcError,
 )
 from realtime.ids import AppId, Name, Seq, is_name
-from realtime.payloads import Cursor, Empty, EntryPush, InboxState, StreamState, raw_entry
+from realtime.payloads import Cursor, Empty, EntryPush, InboxState, NoBody, StreamState, raw_entry
 from realtime.recovery import Recovery
+from realtime.redaction import TOMBSTONE
 from realtime.registry import DEFERRED, Deferred, event, method
 from realtime.session import Introduction, Session
 from realtime.streams import PAGE_BYTES, Subscription, entries_size
@@ -242,13 +243,15 @@ class StreamReset(msgspec.Struct):
     head: int
 
 
-class NoBody(msgspec.Struct):
-    """Nothing: what was in it is for other clients."""
-
-
 class SkippedEntry(EntryPush):
     """In place of an entry of any stream that needs a capability which the client did not name at its login. It moves
     the cursor, as every entry, and is not shown; in an inbox it is acknowledged."""
+
+    body: NoBody
+
+
+class Tombstone(EntryPush):
+    """In the place of a deleted message, for whoever gets to it after that. Its sender and its id are the message's."""
 
     body: NoBody
 
@@ -269,3 +272,4 @@ event("session.token_expiring", TokenExpiring)
 event("session.alive", Alive)
 event("stream.reset", StreamReset)
 event(SKIPPED, SkippedEntry)
+event(TOMBSTONE, Tombstone)

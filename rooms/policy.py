@@ -48,10 +48,16 @@ class Action(enum.Enum):
     COUNT_MEMBERS = "count_members"
     READ_ATTRIBUTES = "read_attributes"
     WRITE_ATTRIBUTES = "write_attributes"
+    DELETE_OWN = "delete_own"
+    """A message that the actor has sent."""
+    DELETE_ANY = "delete_any"
+    """Anybody's message."""
 
 
-MEMBERS_ONLY = frozenset({Action.SEND, Action.READ_HISTORY, Action.LIST_MEMBERS})
+MEMBERS_ONLY = frozenset({Action.SEND, Action.READ_HISTORY, Action.LIST_MEMBERS, Action.DELETE_OWN, Action.DELETE_ANY})
 """What only a member may do; the rest is open to every user of the project (docs/contract.md 2)."""
+SERVER_ONLY = frozenset({Action.DELETE_ANY})
+"""What of that no user may do, whatever they are in the room: the project's own server alone."""
 
 
 def subscription_of(session: Session, room: str) -> Subscription | None:
@@ -63,7 +69,7 @@ def require(actor: Actor, action: Action, room: str) -> None:
     every message."""
     if action in MEMBERS_ONLY and stream_name(room) not in actor.subscriptions:
         raise RpcError(NOT_IN_ROOM)
-    if not actor.uid:
+    if not actor.uid or (action in SERVER_ONLY and actor.subscriptions is not EVERY_ROOM):
         raise RpcError(NOT_AUTHORIZED)
 
 

@@ -2,6 +2,7 @@ from typing import TYPE_CHECKING
 
 from realtime.errors import INVALID_PARAMS, RpcError
 from realtime.frames import utf8_size
+from realtime.redaction import TOMBSTONE
 from realtime.streams import StreamKey
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ class Append:
         """The sender has used the message id before, for this entry: so it is answered as that was."""
         self.duplicate = True
         self.seq, self.ts = seq, ts
-        if event != self.event:
+        if event not in (self.event, TOMBSTONE):
             self.error = RpcError(INVALID_PARAMS, "message_id was used for something else in this stream.")
 
     def fail(self, error: RpcError) -> None:

@@ -114,7 +114,8 @@ class Committer:
 
     def _answer_known(self, group: Sequence[Append]) -> tuple[list[Append], list[tuple[Append, Append]]]:
         """Gives appends whose message id is known their first answer. Returns the others, and of those that repeat
-        one of the group each with the first: it gets that one's answer."""
+        one of the group each with the first: it gets that one's answer. A message that was deleted is answered as
+        before, and stays deleted."""
         rows = Entry.objects.filter(message_id__in={append.message_id for append in group}).values_list(
             "message_id", "sender", "stream_id", "seq", "created_at", "event"
         )

@@ -1,9 +1,10 @@
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from datetime import datetime
 
 from django.db.models import Exists, OuterRef, QuerySet
 
 from messaging.media.models import Media, MediaState, MediaUse
+from messaging.media.services import UPLOAD_LIFE
 from messaging.messages import MEDIA_EVENTS
 from messaging.models import READABLE_FLAGS, Entry, Stream
 from realtime.streams import INBOX, inbox_name
@@ -53,15 +54,12 @@ def _readable(media_pk: int) -> "QuerySet[MediaUse]":
     return MediaUse.objects.filter(Exists(entry), media_id=media_pk)
 
 
-def _expired(now: datetime) -> "QuerySet[Media]":
-    """Whatever has outlived its time. Nothing is checked so late (`services.claim`)."""
-    return Media.objects.filter(expires_at__lte=now)
+def expired_media(now: datetime) -> "QuerySet[Media]":
+    """Whatever has outlived its time, and so has its form: nobody would find what is posted later. Nothing is checked
+    so late (`services.claim`)."""
+    return formless_media(now).filter(expires_at__lte=now)
 
 
-def expired_media(now: datetime, after: int, limit: int) -> Sequence[Media]:
-    """In pages by key."""
-    return list(_expired(now).filter(pk__gt=after).order_by("pk")[:limit])
-
-
-def count_expired(now: datetime) -> int:
-    return _expired(now).count()
+def formless_media(now: datetime) -> "QuerySet[Media]":
+    """What nothing can be posted to any more."""
+    return Media.objects.filter(created_at__lte=now - UPLOAD_LIFE)

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -140,6 +140,11 @@ class MediaTransfers:
             abandon, project_id=project, uid=uid, media_id=media_id, now=self.now()
         )
         await self._tidy(media_storage().delete_folder, media.folder)
+
+    def discard(self, unused: Iterable[Media]) -> None:
+        """Deletes the bytes of files that no message has any more. Nobody waits for it."""
+        for media in unused:
+            self._runtime.hub.spawn(self._tidy(media_storage().delete_folder, media.folder))
 
     async def _tidy(self, delete: Callable[[str], None], what: str) -> None:
         """At once what would be purged later: so that it fails is no matter."""

@@ -83,9 +83,11 @@ class _Uses:
         )
         self._files = {media.media_id: media for media in files.order_by("pk")}  # as whoever locks several
         rows = MediaUse.objects.filter(message_id__in=message_ids, stream_id__in=streams).values_list(
-            "message_id", "sender", "stream_id", "media_id"
+            "message_id", "sender", "stream_id", "media_id", "pk"
         )
         self._used: dict[_Key, int] = {row[:3]: row[3] for row in rows}
+        self._uses = {row[:3]: row[4] for row in rows}
+        self._again: set[int] = set()
         self._lives = lives_of(project_id, {append.key[1] for append in appends})
         self._rights: dict[tuple[int, str, tuple[str, ...]], bool] = {}
         self._fresh: list[MediaUse] = []
@@ -100,6 +102,8 @@ class _Uses:
         if key in self._used:
             if self._used[key] != media.pk:
                 raise RpcError(INVALID_PARAMS, "message_id was used for another file in this stream.")
+            if key in self._uses:
+                self._again.add(self._uses[key])
             return media
         if not self._may_use(media, append.sender, post.streams):
             raise RpcError(MEDIA_NOT_FOUND)
@@ -132,6 +136,7 @@ class _Uses:
         """Another process may have made the same use at the same moment."""
         for media in self._kept_longer:
             media.save(update_fields=["expires_at"])
+        MediaUse.objects.filter(pk__in=self._again).update(created_at=self._now)  # their messages are still to come
         # The commit looks at the streams' rows, which others lock in this order.
         self._fresh.sort(key=lambda use: use.stream_id)
         MediaUse.objects.bulk_create(self._fresh, ignore_conflicts=True)

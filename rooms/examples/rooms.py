@@ -249,6 +249,45 @@ ann < {"jsonrpc":"2.0","id":6,"result":{"entries":[
 )
 
 add_conversation(
+    "room.delete_message",
+    """
+ann > {"jsonrpc":"2.0","id":4,"method":"room.delete_message","params":{"room":"math","seq":1}}
+ann < {"jsonrpc":"2.0","method":"room.message_deleted","params":{"stream":"room:math","seq":2,"sender":"ann",
+        "message_id":"deletion:1","ts":1768467601000,
+        "body":{"seq":1,"message_id":"019bc0e2-1280-7001-9c4e-51a0b7d3f6e8"}}}
+ann < {"jsonrpc":"2.0","id":4,"result":{}}
+bob < {"jsonrpc":"2.0","method":"room.message_deleted","params":{"stream":"room:math","seq":2,"sender":"ann",
+        "message_id":"deletion:1","ts":1768467601000,
+        "body":{"seq":1,"message_id":"019bc0e2-1280-7001-9c4e-51a0b7d3f6e8"}}}
+bob > {"jsonrpc":"2.0","id":3,"method":"room.history","params":{"room":"math","tombstones":true}}
+bob < {"jsonrpc":"2.0","id":3,"result":{"entries":[
+        {"event":"stream.tombstone","stream":"room:math","seq":1,"sender":"ann",
+        "message_id":"019bc0e2-1280-7001-9c4e-51a0b7d3f6e8","ts":1768467600000,"body":{}}],"more":false}}
+bob > {"jsonrpc":"2.0","id":4,"method":"room.delete_message","params":{"room":"math","seq":2}}
+bob < {"jsonrpc":"2.0","id":4,"error":{"code":27,
+        "message":"There is no such message in the room, or no more.",
+        "data":{"name":"message_not_found","retryable":false}}}
+""",
+    setting=BOTH + " Ann has sent a message.",
+    given=(*BOTH_IN_MATH, said("ann", 1, "Good morning")),
+)
+
+add_conversation(
+    "room.delete_message",
+    """
+* Cal's message of another process is deleted before this one has heard of it.
+ann < {"jsonrpc":"2.0","method":"stream.tombstone","params":{"stream":"room:math","seq":2,"sender":"cal",
+        "message_id":"019bc0e2-1a50-7c05-b1d7-60e4a2938f5c","ts":1768467602000,"body":{}}}
+ann < {"jsonrpc":"2.0","method":"room.message_deleted","params":{"stream":"room:math","seq":3,"sender":"cal",
+        "message_id":"deletion:2","ts":1768467602000,
+        "body":{"seq":2,"message_id":"019bc0e2-1a50-7c05-b1d7-60e4a2938f5c"}}}
+""",
+    title="For whoever gets to it later",
+    setting="Ann is in the room math and has sent one message.",
+    given=(*ANN_IN_MATH, said("ann", 1, "Good morning")),
+)
+
+add_conversation(
     "stream.read",
     """
 ann > {"jsonrpc":"2.0","id":6,"method":"stream.read","params":{"stream":"room:math","after":1}}

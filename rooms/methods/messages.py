@@ -33,6 +33,7 @@ from realtime.errors import (
 from realtime.ids import MessageId, Name, Seq
 from realtime.payloads import EntryPush, RawEntry, raw_entry
 from realtime.protocol import encode
+from realtime.redaction import TOMBSTONE
 from realtime.registry import DEFERRED, Deferred, event, method
 from realtime.shapes import carries
 from realtime.streams import PAGE_BYTES, entry_text
@@ -131,7 +132,7 @@ async def _answer_repeated(call: Call, params: SendParams, sent: str) -> None:
         session = call.logged_in()
         name = stream_name(params.room)
         first = await call.runtime.bridge.read(find_answer, session.project.id, name, session.uid, params.message_id)
-        if first is None or first.event != sent:
+        if first is None or first.event not in (sent, TOMBSTONE):
             raise RpcError(NOT_IN_ROOM)
         call.reply(SendResult(first.seq, first.ts))
     except RpcError as error:
@@ -139,13 +140,15 @@ async def _answer_repeated(call: Call, params: SendParams, sent: str) -> None:
 
 
 class HistoryParams(msgspec.Struct, forbid_unknown_fields=True):
-    """Messages between the seqs `after` and `before`, both exclusive and optional."""
+    """Messages between the seqs `after` and `before`, both exclusive and optional. `tombstones`: also where one was
+    deleted."""
 
     room: Name
     before: Seq | None = None
     after: Seq | None = None
     limit: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 50
     order: Literal["asc", "desc"] = "desc"
+    tombstones: bool = False
 
 
 class HistoryResult(msgspec.Struct):
@@ -172,7 +175,7 @@ async def room_history(call: Call, params: HistoryParams) -> HistoryResult:
         history,
         session.project.id,
         name,
-        events=session.given(*ROOM_MESSAGES),
+        events=session.given(*ROOM_MESSAGES, *((TOMBSTONE,) if params.tombstones else ())),
         before=params.before,
         after=params.after,
         limit=min(params.limit, session.project.limits.sizes.history_page),

@@ -85,6 +85,7 @@ async def ready_media(app: str, uid: str, **fields: Any) -> str:
 
     def make() -> str:
         project = Project.objects.get(app_id=app)
+        Project.objects.filter(pk=project.pk).update(media_bytes=F("media_bytes") + wanted["size"])
         life = {"state": MediaState.READY, "created_at": now, "expires_at": now + timedelta(days=7)}
         return Media.objects.create(project=project, uid=uid, **{"claim": "checked", **life, **wanted}).media_id
 
