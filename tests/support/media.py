@@ -18,7 +18,6 @@ from PIL import Image
 
 from messaging.media.local import LocalMediaStorage
 from messaging.media.models import Media, MediaKind, MediaState
-from messaging.media.s3 import S3MediaStorage
 from messaging.media.storage import UploadForm, media_storage
 from projects.models import Project
 from tests.support.client import CallFailed, Client, Json
@@ -27,18 +26,6 @@ from tests.support.rest import Answer, request
 
 def local_at(folder: Path) -> LocalMediaStorage:
     return LocalMediaStorage(location=folder)
-
-
-def s3_at(address: str, bucket: str) -> S3MediaStorage:
-    return S3MediaStorage(
-        bucket_name=bucket,
-        endpoint_url=address,
-        region_name="us-east-1",
-        access_key="tests",
-        secret_key="tests",
-        location="some/prefix",
-        path_style=True,
-    )
 
 
 def files(storage: LocalMediaStorage) -> list[str]:

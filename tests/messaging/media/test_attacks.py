@@ -23,7 +23,8 @@ from realtime.runtime import Runtime
 from scripts.services import free_port
 from tests.support.client import Client
 from tests.support.doubles import until
-from tests.support.media import fetch, files, finished, picture, posted, refusal, s3_at, started, upload, use_storage
+from tests.support.media import fetch, files, finished, picture, posted, refusal, started, upload, use_storage
+from tests.support.s3 import s3_at
 
 
 def bomb(width: int, height: int) -> bytes:

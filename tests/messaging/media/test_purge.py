@@ -22,7 +22,8 @@ from projects.limits import Sizes
 from projects.models import Project
 from realtime.errors import RpcError
 from scripts.services import free_port
-from tests.support.media import files, s3_at, use_storage
+from tests.support.media import files, use_storage
+from tests.support.s3 import s3_at
 
 NOW = datetime(2001, 1, 1, tzinfo=UTC)
 """Long before whatever other tests have left behind."""

@@ -10,7 +10,8 @@ import pytest
 
 from messaging.media.storage import MediaStorage, StorageUnavailable, reaching
 from scripts.services import free_port
-from tests.support.media import fetch, local_at, s3_at, upload
+from tests.support.media import fetch, local_at, upload
+from tests.support.s3 import s3_at
 
 pytestmark = pytest.mark.shapeless
 
