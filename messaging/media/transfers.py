@@ -97,7 +97,7 @@ class MediaTransfers:
             checked = await self._in_thread(self._checkers, partial(check, media_storage(), media))
         except Refused as refused:
             await bridge.write(refuse, media=media, reason=refused.reason)
-            await self._tidy(media_storage().delete_folder, media.folder)
+            await self._tidy(media_storage().delete_folder, media.upload_folder, media.folder)
             raise RpcError(MEDIA_REFUSED, reason=refused.reason) from None
         except FileNotFoundError:
             await bridge.write(release, media=media)
@@ -115,14 +115,15 @@ class MediaTransfers:
         media = await self._runtime.bridge.write(
             abandon, project_id=project, uid=uid, media_id=media_id, now=self.now()
         )
-        await self._tidy(media_storage().delete_folder, media.folder)
+        await self._tidy(media_storage().delete_folder, media.upload_folder, media.folder)
 
-    async def _tidy(self, delete: Callable[[str], None], what: str) -> None:
+    async def _tidy(self, delete: Callable[[str], None], *what: str) -> None:
         """At once what would be purged later: so that it fails is no matter."""
-        try:
-            await self._in_thread(self._checkers, partial(delete, what))
-        except RpcError:
-            logger.warning("media: %s is left to be purged", what)
+        for name in what:
+            try:
+                await self._in_thread(self._checkers, partial(delete, name))
+            except RpcError:
+                logger.warning("media: %s is left to be purged", name)
 
     async def _in_thread(self, pool: ThreadPoolExecutor, function: Callable[[], T]) -> T:
         """Raises RpcError `unavailable` when the storage is out of reach."""

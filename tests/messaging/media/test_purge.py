@@ -48,10 +48,16 @@ def put(storage: MediaStorage, project: Project, state: MediaState, now: datetim
 
 
 def is_there(storage: MediaStorage, media: Media) -> bool:
-    try:
-        return b"".join(storage.read(media.checked_key)) == b"bytes"
-    except FileNotFoundError:
-        return False
+    """All of it is, or nothing."""
+
+    def has(key: str) -> bool:
+        try:
+            return b"".join(storage.read(key)) == b"bytes"
+        except FileNotFoundError:
+            return False
+
+    (found,) = {has(key) for key in (media.uploaded_key, media.checked_key, media.thumbnail_key)}
+    return found
 
 
 @pytest.mark.parametrize("state", list(MediaState))
