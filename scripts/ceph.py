@@ -66,6 +66,8 @@ memstore_device_bytes = 1073741824
 [client.rgw]
 rgw_dns_name = {domain}
 rgw_thread_pool_size = 16
+# A gateway tells the others of what they may have cached, and would wait for those that were killed.
+rgw_cache_enabled = false
 rgw_override_bucket_index_max_shards = 1
 """
 
@@ -168,23 +170,31 @@ class PrivateCeph:
         """The file that leads Ceph's programs to it."""
         return self._monitor.settings
 
+    @property
+    def pids(self) -> tuple[int, int]:
+        """The process ids of the monitor and the OSD."""
+        return self._monitor.pid, self._osd.pid
+
     def create_user(self, name: str) -> Keys:
         """A user of S3, who has no bucket yet."""
         keys = Keys(secrets.token_hex(10), secrets.token_hex(20))
-        self.admin(
+        self._admin(
             *("user", "create", "--uid", name, "--display-name", name),
             *("--access-key", keys.access_key, "--secret-key", keys.secret_key),
         )
         return keys
 
-    def admin(self, *arguments: str) -> None:
-        """Runs radosgw-admin."""
+    def process_lifecycles(self) -> None:
+        """Does what the lifecycles of buckets say, and takes a second for a day."""
+        self._admin("lc", "process", "--rgw-lc-debug-interval", "1")
+
+    def _admin(self, *arguments: str) -> None:
         self._monitor.tool("radosgw-admin", "--name", "client.rgw", *arguments)
 
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as stack:
             stack.enter_context(self._monitor)
-            stack.enter_context(_Osd(self.settings))
+            self._osd = stack.enter_context(_Osd(self.settings))
             self._servers = stack.pop_all()
         return self
 

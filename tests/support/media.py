@@ -23,6 +23,8 @@ from projects.models import Project
 from tests.support.client import CallFailed, Client, Json
 from tests.support.rest import Answer, request
 
+ANSWERED_WITHIN_S = 60.0
+
 
 def local_at(folder: Path) -> LocalMediaStorage:
     return LocalMediaStorage(location=folder)
@@ -95,7 +97,7 @@ async def send(method: str, url: str, *, raw: bytes = b"", headers: Mapping[str,
 def _send(method: str, url: str, raw: bytes, headers: Mapping[str, str]) -> Answer:
     asked = urllib.request.Request(url, data=raw or None, headers=dict(headers), method=method)
     try:
-        with urllib.request.urlopen(asked) as answer:
+        with urllib.request.urlopen(asked, timeout=ANSWERED_WITHIN_S) as answer:
             return Answer(answer.status, {name.lower(): value for name, value in answer.headers.items()}, answer.read())
     except urllib.error.HTTPError as error:
         with error:

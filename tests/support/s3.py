@@ -28,14 +28,14 @@ class S3Server:
         return storage
 
 
-def s3_at(address: str, bucket: str, keys: Keys = NOBODY) -> S3MediaStorage:
+def s3_at(address: str, bucket: str, keys: Keys = NOBODY, prefix: str = PREFIX) -> S3MediaStorage:
     return S3MediaStorage(
         bucket_name=bucket,
         endpoint_url=address,
         region_name="us-east-1",
         access_key=keys.access_key,
         secret_key=keys.secret_key,
-        location=PREFIX,
+        location=prefix,
         path_style=True,
     )
 
