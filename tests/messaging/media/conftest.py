@@ -24,7 +24,7 @@ def s3() -> "Iterator[S3Server]":
         yield server
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def ceph(s3: "S3Server") -> "PrivateCeph":
     """The cluster behind it, for what only a real server does."""
     if s3.ceph is None:

@@ -51,10 +51,8 @@ def commands() -> list[tuple[str, str, dict[str, Any]]]:
 
 
 @pytest.fixture(scope="module")
-def bucket(s3: S3Server) -> S3MediaStorage:
+def bucket(s3: S3Server, ceph: PrivateCeph) -> S3MediaStorage:
     """The one that the commands have set up, without a prefix as there, for whoever owns it."""
-    if s3.ceph is None:
-        pytest.skip("moto's server heeds no such settings: this needs radosgw")
     storage = s3_at(s3.url, BUCKET, s3.keys, prefix="")
     client = storage.connection.meta.client
     for service, operation, params in commands():

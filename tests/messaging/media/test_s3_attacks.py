@@ -16,7 +16,7 @@ from botocore.compat import get_current_datetime
 
 from messaging.media.s3 import S3MediaStorage
 from messaging.media.storage import UploadForm
-from scripts.ceph import Keys
+from scripts.ceph import Keys, PrivateCeph
 from tests.support.client import Client
 from tests.support.media import fetch, form_body, picture, refusal, send, started, upload
 from tests.support.s3 import PREFIX, S3Server, s3_at
@@ -29,10 +29,9 @@ Change = Callable[[dict[str, str]], dict[str, str]]
 
 
 @pytest.fixture(scope="module")
-def strangers(s3: S3Server) -> list[Keys]:
+def strangers(ceph: PrivateCeph) -> list[Keys]:
     """Those of another user of the same server, and some that it does not know."""
-    assert s3.ceph is not None
-    return [s3.ceph.create_user("stranger"), Keys("unknown", "unknown")]
+    return [ceph.create_user("stranger"), Keys("unknown", "unknown")]
 
 
 def form_of(storage: S3MediaStorage, lives_s: int = 60) -> UploadForm:
