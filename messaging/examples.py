@@ -7,7 +7,7 @@ from realtime.conversations import Given, add_conversation
 from realtime.examples import ANN
 
 MEDIA: Final = "9f2d7c1be05a4d3c8b6ef01a2c3d4e5f"
-UPLOAD_URL: Final = "/rtm/media/upload?expires=1768468500&key=7%2F9f2d7c1b%2Fupload&size=11&signature=5ce0"
+UPLOAD_URL: Final = "/rtm/media/upload?expires=1768468500&key=uploads%2F7%2F9f2d7c1b%2Ffile&size=11&signature=5ce0"
 START: Final = f"""
 ann > {{"jsonrpc":"2.0","id":2,"method":"media.start","params":{{"kind":"FILE","name":"tables.txt","size":11}}}}
 ann < {{"jsonrpc":"2.0","id":2,"result":{{"media":"{MEDIA}",

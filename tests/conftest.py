@@ -86,8 +86,10 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         resources.close()
 
 
-def pytest_report_header(config: pytest.Config) -> str:
-    return f"shape: {config.getoption('shape')}"
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    from tests.support.s3 import which_s3
+
+    return [f"shape: {config.getoption('shape')}", which_s3()]
 
 
 @pytest.fixture(scope="session")

@@ -31,7 +31,9 @@ class LocalMediaStorage(FileSystemStorage):
         return sign(FILE_PATH, params, int(self.clock()) + lives_s)
 
     def copy(self, source: str, key: str) -> None:
-        os.link(self.path(source), self.path(key))
+        copied = Path(self.path(key))
+        _make_folder(copied)
+        os.link(self.path(source), copied)
 
     def read(self, key: str) -> Iterator[bytes]:
         with open(self.path(key), "rb") as file:
@@ -59,7 +61,7 @@ class IncomingFile:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _make_folder(path)
         self._part = path.with_name(f"{secrets.token_hex(8)}.part")
         self._file = open(self._part, "xb", opener=_private)  # noqa: SIM115  (closed by keep or discard)
 
@@ -79,6 +81,11 @@ class IncomingFile:
             self._file.close()  # what is still in its buffer may not fit on the disk
         finally:
             self._part.unlink(missing_ok=True)
+
+
+def _make_folder(path: Path) -> None:
+    """The one that it is in."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
 def _private(path: str, flags: int) -> int:

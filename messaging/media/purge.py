@@ -19,6 +19,7 @@ def delete_media(storage: MediaStorage, found: Iterable[Media]) -> int:
     for media in found:
         with reaching(storage):
             storage.delete_folder(media.folder)
+            storage.delete_folder(media.upload_folder)
         deleted += delete(pk=media.pk)
     return deleted
 

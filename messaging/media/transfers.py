@@ -121,7 +121,7 @@ class MediaTransfers:
             checked = await self._in_thread(self._checkers, partial(check, media_storage(), media))
         except Refused as refused:
             await bridge.write(refuse, media=media, reason=refused.reason)
-            await self._tidy(media_storage().delete_folder, media.folder)
+            await self._tidy(media_storage().delete_folder, media.upload_folder, media.folder)
             raise RpcError(MEDIA_REFUSED, reason=refused.reason) from None
         except FileNotFoundError:
             await bridge.write(release, media=media)
@@ -139,19 +139,20 @@ class MediaTransfers:
         media = await self._runtime.bridge.write(
             abandon, project_id=project, uid=uid, media_id=media_id, now=self.now()
         )
-        await self._tidy(media_storage().delete_folder, media.folder)
+        await self._tidy(media_storage().delete_folder, media.upload_folder, media.folder)
 
     def discard(self, unused: Iterable[Media]) -> None:
         """Deletes the bytes of files that no message has any more. Nobody waits for it."""
         for media in unused:
             self._runtime.hub.spawn(self._tidy(media_storage().delete_folder, media.folder))
 
-    async def _tidy(self, delete: Callable[[str], None], what: str) -> None:
+    async def _tidy(self, delete: Callable[[str], None], *what: str) -> None:
         """At once what would be purged later: so that it fails is no matter."""
-        try:
-            await self._in_thread(self._checkers, partial(delete, what))
-        except RpcError:
-            logger.warning("media: %s is left to be purged", what)
+        for name in what:
+            try:
+                await self._in_thread(self._checkers, partial(delete, name))
+            except RpcError:
+                logger.warning("media: %s is left to be purged", name)
 
     async def _in_thread(self, pool: ThreadPoolExecutor, function: Callable[[], T]) -> T:
         """Raises RpcError `unavailable` when the storage is out of reach."""

@@ -143,7 +143,7 @@ async def test_what_a_file_is_and_where_it_is(api: Api, as_user: Callable[..., A
     (past,) = (await api.v1("GET", "rooms/math/messages")).json["messages"]
     assert past["body"] == pushed["body"]
     (past,) = (await api.v1("GET", "users/ann/peers/bob/messages")).json["messages"]
-    assert past["body"] == {**pushed["body"], "historical": True}
+    assert past["body"] == {"message": pushed["body"], "historical": True}
     assert (await api.v1("GET", f"media/{'0' * 32}")).status == 404
     assert (await api.v1("GET", "media/x")).status == 400
     user = await sync_to_async(as_user)(api, "ann")

@@ -18,27 +18,16 @@ from PIL import Image
 
 from messaging.media.local import LocalMediaStorage
 from messaging.media.models import Media, MediaKind, MediaState
-from messaging.media.s3 import S3MediaStorage
 from messaging.media.storage import UploadForm, media_storage
 from projects.models import Project
 from tests.support.client import CallFailed, Client, Json
 from tests.support.rest import Answer, request
 
+ANSWERED_WITHIN_S = 60.0
+
 
 def local_at(folder: Path) -> LocalMediaStorage:
     return LocalMediaStorage(location=folder)
-
-
-def s3_at(address: str, bucket: str) -> S3MediaStorage:
-    return S3MediaStorage(
-        bucket_name=bucket,
-        endpoint_url=address,
-        region_name="us-east-1",
-        access_key="tests",
-        secret_key="tests",
-        location="some/prefix",
-        path_style=True,
-    )
 
 
 def files(storage: LocalMediaStorage) -> list[str]:
@@ -136,7 +125,7 @@ async def send(method: str, url: str, *, raw: bytes = b"", headers: Mapping[str,
 def _send(method: str, url: str, raw: bytes, headers: Mapping[str, str]) -> Answer:
     asked = urllib.request.Request(url, data=raw or None, headers=dict(headers), method=method)
     try:
-        with urllib.request.urlopen(asked) as answer:
+        with urllib.request.urlopen(asked, timeout=ANSWERED_WITHIN_S) as answer:
             return Answer(answer.status, {name.lower(): value for name, value in answer.headers.items()}, answer.read())
     except urllib.error.HTTPError as error:
         with error:

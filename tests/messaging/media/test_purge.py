@@ -24,7 +24,8 @@ from projects.limits import Sizes
 from projects.models import Project
 from realtime.errors import RpcError
 from scripts.services import free_port
-from tests.support.media import files, s3_at, use_storage
+from tests.support.media import files, use_storage
+from tests.support.s3 import s3_at
 
 NOW = datetime(2001, 1, 1, tzinfo=UTC)
 """Long before whatever other tests have left behind."""
@@ -49,10 +50,16 @@ def put(storage: MediaStorage, project: Project, state: MediaState, now: datetim
 
 
 def is_there(storage: MediaStorage, media: Media) -> bool:
-    try:
-        return b"".join(storage.read(media.checked_key)) == b"bytes"
-    except FileNotFoundError:
-        return False
+    """All of it is, or nothing."""
+
+    def has(key: str) -> bool:
+        try:
+            return b"".join(storage.read(key)) == b"bytes"
+        except FileNotFoundError:
+            return False
+
+    (found,) = {has(key) for key in (media.uploaded_key, media.checked_key, media.thumbnail_key)}
+    return found
 
 
 @pytest.mark.parametrize("state", list(MediaState))
