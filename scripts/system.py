@@ -64,6 +64,12 @@ def radosgw() -> Path | None:
     return Path(found["radosgw"] or "") if all(found.values()) else None
 
 
+def nginx() -> Path | None:
+    """The web server that the benchmark measures files against."""
+    found = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
+    return Path(found) if found else None
+
+
 def venv() -> Path | None:
     """What `python -m venv` needs, which Debian keeps in a package of its own."""
     found = find_spec("ensurepip")
@@ -87,6 +93,7 @@ NEEDS = {
     "postgresql": Need(postgresql_bin, ("postgresql",), ("postgresql",)),
     "chromium": Need(chromium, ("chromium",)),
     "ip": Need(ip, ("iproute2",), for_root=True),
+    "nginx": Need(nginx, ("nginx",), ("nginx",)),
     "venv": Need(venv, ("python3-venv",)),
     "ceph": Need(
         radosgw,

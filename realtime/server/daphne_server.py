@@ -9,6 +9,7 @@ import logging
 import signal
 import socket
 from collections.abc import Callable
+from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -21,7 +22,7 @@ from uvicorn.importer import import_from_string
 
 from realtime.server import MAX_MESSAGE_BYTES
 from realtime.server.buffers import WriteGate
-from realtime.server.daphne_http import LimitedFactory
+from realtime.server.daphne_http import LimitedFactory, RequestEvents
 from realtime.server.lifecycle import (
     CLOSE_LIMIT_S,
     DRAIN_LIMIT_S,
@@ -125,8 +126,20 @@ class DrainingDaphne(Server):  # type: ignore[misc]
         listener.close()  # the reactor has its own copy
         reactor.callWhenRunning(self._on_ready)
 
+    def create_application(self, protocol: Any, scope: dict[str, Any]) -> Any:
+        if scope["type"] != "http":
+            return super().create_application(protocol, scope)
+        events = RequestEvents(protocol.take_body())
+        running = self.application(
+            scope={**scope, "asgi": {"version": "3.0"}},
+            receive=events.get,
+            send=partial(self.handle_reply, protocol),
+        )
+        self.connections[protocol]["application_instance"] = asyncio.ensure_future(running)
+        return events
+
     async def handle_reply(self, protocol: Any, message: dict[str, Any]) -> None:
-        if message["type"] == "websocket.send" and not protocol.writable.free:
+        if message["type"] in ("websocket.send", "http.response.body") and not protocol.writable.free:
             await protocol.writable.wait()
         await super().handle_reply(protocol, message)
 
