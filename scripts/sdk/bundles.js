@@ -9,6 +9,7 @@ import { transform } from "@swc/core";
 import { build } from "esbuild";
 
 import { SDK_VERSION } from "../../static/rtm/session/session.js";
+import { INTERNAL } from "./names.js";
 
 export const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const SOURCES = path.join(ROOT, "static", "rtm");
@@ -18,6 +19,7 @@ export const DIST = path.join(SOURCES, "dist");
 
 /** What runs private members as they are, since size counts. Older browsers take the legacy bundle. */
 const TARGET = ["chrome91", "firefox90", "safari15"];
+const SMALL = { minify: true, target: TARGET, mangleProps: new RegExp(`^(${INTERNAL.join("|")})$`) };
 const LICENCE = `rostrum-rtm ${SDK_VERSION} | Apache-2.0`;
 
 /** For `require`: the default export is the module itself, as with the vendor's package, and has the others in it. */
@@ -47,8 +49,8 @@ export async function makeFiles() {
   for (const [name, own] of Object.entries(MODERN)) {
     // What is required was loaded from no address.
     const define = { ...options.define, ...(own.format === "cjs" && { "import.meta.url": "undefined" }) };
-    const bundled = await bundle(name, { ...options, ...own, define, minify: true, target: TARGET });
-    const made = await compile(bundled, { isModule: own.format === "esm", jsc: { target: "es2022" } });
+    const bundled = await bundle(name, { ...options, ...own, ...SMALL, define });
+    const made = await compile(bundled, { isModule: own.format === "esm", jsc: { target: "es2022" } }, SMALLER);
     files.set(name, `/*! ${LICENCE} */\n${made.code}\n//# sourceMappingURL=${name}.map\n`);
     files.set(`${name}.map`, shifted(made.map, 1));
   }
@@ -114,12 +116,23 @@ async function bundle(name, options) {
 /** core-js makes symbols of objects: it must not be told that `typeof` of one is "symbol". */
 const ES5 = { env: { targets: { ie: "11" }, exclude: ["transform-typeof-symbol", "transform-instanceof"] } };
 
+/** What compresses better: expressions as they stand, and the short way where nobody has changed what is built in. */
+const SMALLER = {
+  booleans: false,
+  if_return: false,
+  sequences: false,
+  unsafe: true,
+  unsafe_methods: true,
+  unsafe_regexp: true,
+};
+
 /**
  * swc's part: esbuild knows no ES5, and what it has made small gets a thirtieth smaller.
  * @param {{code: string, map?: string}} made
  * @param {import("@swc/core").Options} options
+ * @param {import("@swc/core").TerserCompressOptions} [compress]
  */
-async function compile({ code, map }, { jsc, ...options }) {
+async function compile({ code, map }, { jsc, ...options }, compress) {
   const format = { asciiOnly: true, comments: /** @type {const} */ (false) };
   const made = await transform(code, {
     configFile: false,
@@ -129,7 +142,7 @@ async function compile({ code, map }, { jsc, ...options }) {
     inputSourceMap: map,
     minify: true,
     ...options,
-    jsc: { ...jsc, minify: { compress: { passes: 2 }, mangle: true, format } },
+    jsc: { ...jsc, minify: { compress: { passes: 2, ...compress }, mangle: true, format } },
   });
   return { code: made.code, map: made.map ?? "" };
 }

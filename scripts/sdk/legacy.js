@@ -1,6 +1,7 @@
 /** The classic script for old browsers: first what they have not, then what `static/rtm/globals.js` does. */
 
 import "./polyfills.cjs";
+import "./blob.js";
 import { createAll, originOf } from "../../static/rtm/api/module.js";
 
 /** Internet Explorer does not say which script is running: it is the last one so far. */

@@ -13,7 +13,6 @@ require("core-js/modules/es.array.from.js");
 require("core-js/modules/es.array.find.js");
 require("core-js/modules/es.array.includes.js");
 require("core-js/modules/es.array.iterator.js");
-require("core-js/modules/es.number.max-safe-integer.js");
 require("core-js/modules/es.string.ends-with.js");
 require("core-js/modules/es.string.iterator.js");
 require("core-js/modules/es.string.pad-start.js");

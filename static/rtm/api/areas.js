@@ -1,22 +1,12 @@
 /** Where the server is, and which of its endpoints an application's areas allow (docs/contract.md 1). */
 
 import { RtmError } from "../connection/errors.js";
-import { request } from "./logs.js";
+import { request } from "../connection/runtime.js";
+import { renamed } from "./enums.js";
 
-/** @typedef {import("./logs.js").ApiRuntime} ApiRuntime */
+/** @typedef {import("../connection/runtime.js").Runtime} Runtime */
 /** @typedef {import("../connection/runtime.js").SocketLike} SocketLike */
 /** @typedef {{areaCodes: string[], excludedArea?: string}} AreaConfig */
-
-/** The old codes that have a new name. */
-const RENAMED = /** @type {Record<string, string>} */ ({
-  CN: "CHINA",
-  NA: "NORTH_AMERICA",
-  EU: "EUROPE",
-  AS: "ASIA",
-  JP: "JAPAN",
-  IN: "INDIA",
-  GLOB: "GLOBAL",
-});
 
 /**
  * @param {any} config as the application gives it
@@ -26,8 +16,8 @@ const RENAMED = /** @type {Record<string, string>} */ ({
 export function areaConfig({ areaCodes, excludedArea } = /** @type {any} */ ({}), codes) {
   const isCode = (/** @type {any} */ code) => codes[code] === code;
   if (!Array.isArray(areaCodes) || areaCodes.length === 0 || !areaCodes.every(isCode)) return null;
-  const named = areaCodes.map((code) => RENAMED[code] ?? code);
-  if (excludedArea === undefined || excludedArea === null) return { areaCodes: named };
+  const named = areaCodes.map(renamed);
+  if (!excludedArea && excludedArea !== "") return { areaCodes: named };
   if (!isCode(excludedArea) || excludedArea === "GLOBAL" || areaCodes.includes(excludedArea)) return null;
   return { areaCodes: named, excludedArea };
 }
@@ -52,11 +42,12 @@ export const socketUrl = (server) => `${server.replace(/^http/, "ws")}/rtm/ws`;
  * fails is followed by the next of the endpoints.
  * @param {AreaConfig} config
  * @param {string} server
- * @param {ApiRuntime} runtime
+ * @param {Runtime} runtime
  * @param {(error: RtmError) => void} refuse no endpoint is in the areas
- * @returns {ApiRuntime["openSocket"]}
+ * @param {(server: string) => void} chose told of each endpoint that is tried
+ * @returns {Runtime["openSocket"]}
  */
-export function areaSockets(config, server, runtime, refuse) {
+export function areaSockets(config, server, runtime, refuse, chose) {
   if (isEverywhere(config)) return runtime.openSocket;
   /** @type {string[]} */
   let urls = [];
@@ -67,15 +58,18 @@ export function areaSockets(config, server, runtime, refuse) {
     const { endpoints } = await answer.json();
     const inAreas = endpoints.filter(({ area }) => allows(config, area)).map(({ url }) => url);
     // A server that names none is everybody's.
-    urls = (endpoints.length > 0 ? inAreas : [server]).map((url) => socketUrl(baseOf(url)));
+    urls = (endpoints.length > 0 ? inAreas : [server]).map(baseOf);
     if (urls.length > 0) return;
     const named = endpoints.map(({ area }) => area).join(", ");
-    refuse(new RtmError("no_endpoint", `no endpoint in ${config.areaCodes.join(", ")}, only in ${named}`, false));
+    refuse(new RtmError("no_endpoint", `no endpoint in ${config.areaCodes.join(", ")}, only in ${named}`));
   };
   return () =>
     lateSocket(async () => {
       if (urls.length === 0) await find();
-      return urls.length > 0 ? runtime.openSocket(urls[turn++ % urls.length]) : null;
+      if (urls.length === 0) return null;
+      const chosen = urls[turn++ % urls.length];
+      chose(chosen);
+      return runtime.openSocket(socketUrl(chosen));
     });
 }
 
@@ -108,9 +102,9 @@ function lateSocket(open) {
       real.close(1000);
       return;
     }
-    real.onopen = (event) => socket.onopen?.(event);
-    real.onmessage = (event) => socket.onmessage?.(event);
-    real.onclose = (event) => socket.onclose?.(event);
+    for (const name of /** @type {const} */ (["onopen", "onmessage", "onclose"])) {
+      real[name] = (event) => socket[name]?.(event);
+    }
   }, failed);
   return socket;
 }

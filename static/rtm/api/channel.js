@@ -48,9 +48,9 @@ export class RtmChannel extends ApiEmitter {
     const group = "JOIN_CHANNEL_ERR";
     return context.settle(group, async () => {
       const session = context.loggedIn(group);
-      if (this.#joined) throw context.error(group, "ALREADY_JOINED", "joined, or on the way");
+      if (this.#joined) throw context.error(group, "ALREADY_JOINED", "joined");
       if (context.channels.has(this.channelId)) {
-        throw context.error(group, "ALREADY_JOINED_CHANNEL_OF_SAME_ID", "by another object");
+        throw context.error(group, "ALREADY_JOINED_CHANNEL_OF_SAME_ID", "joined");
       }
       const room = new Room(session, this.channelId);
       const joined = { owner: this, room, isIn: false };
@@ -95,7 +95,9 @@ export class RtmChannel extends ApiEmitter {
       context.check(GROUP, contentFault(message));
       const historical = options?.enableHistoricalMessaging === true;
       try {
-        await joined.room.send(toWire(message), { historical, timeoutMs: SEND_MS, patient: false });
+        await context.inTurn(toWire(message), (wire) => {
+          return joined.room.send(wire, { historical, timeoutMs: SEND_MS, patient: false });
+        });
       } catch (error) {
         if (this.#joined === joined) throw error;
         context.loggedIn(GROUP);
@@ -115,7 +117,7 @@ export class RtmChannel extends ApiEmitter {
   /** @param {Room} room which tells nothing any more once it is left */
   #listen(room) {
     room.on("message", ({ sender, ts, body }, isOwn) => {
-      const message = isOwn ? null : fromWire(body);
+      const message = isOwn ? null : fromWire(body.message ?? body);
       if (message) this.emit("ChannelMessage", message, sender, propsOf(ts, false));
     });
     room.on("joined", (uid) => this.emit("MemberJoined", uid));
@@ -126,7 +128,7 @@ export class RtmChannel extends ApiEmitter {
       if (body.notify) this.emit("AttributesUpdated", channelAttributes(all), revision);
     });
     room.on("removed", (error) => {
-      this.#context.log.write("error", `removed from channel ${this.channelId}: ${error.message}`);
+      this.#context.log.write("error", `${this.channelId}: ${error.message}`);
       this.#forget(room);
     });
   }

@@ -4,14 +4,14 @@ import { utf8Length } from "../connection/protocol.js";
 
 /** @typedef {[name: string, detail: string]} Fault the error's name in its group's table */
 
-const NAME = /^[a-zA-Z0-9 !#$%&()+\-:;<=.>?@[\]^_{}|~,\t\n\u00a0]{1,64}$/;
+const NAME = /^[ !#-&()+-.0-[\]-_a-~\t\n\xa0]{1,64}$/;
 /** Nothing that is not seen: controls, blanks but the space, marks of direction. The server looks more closely. */
-const VISIBLE = /^(?! +$)[^\x00-\x1f\x7f-\xa0\xad\u1680\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff]+$/;
+const VISIBLE = /^(?! +$)(?: |[^\s\x00-\x1f\x7f-\x9f\xad\u200b-\u200f\u202a-\u202e\u2060-\u206f])+$/;
 const KEY_BYTES = 32;
 export const NOT_ID = "not a valid id";
 export const TOO_LARGE = "too large";
 export const INVALID = "INVALID_ARGUMENT";
-export const NONE_VALID = "not a list of valid ones";
+export const NONE_VALID = "not a valid list";
 
 /**
  * Sizes of a project that has raised none, for what is refused before anybody is logged in, and the most that a
@@ -57,17 +57,17 @@ export const isBusinessId = (value) => typeof value === "string" && /^[!-~]{1,64
  */
 export function attributesFault(attributes, owner, isLoggedIn) {
   const entries = isRecord(attributes) ? Object.entries(attributes) : [];
-  if (entries.length === 0) return [INVALID, "no attributes"];
+  if (entries.length === 0) return [INVALID, "not valid attributes"];
   const most = SIZES[Number(isLoggedIn)];
   let bytes = 0;
   for (const [key, value] of entries) {
-    if (!isKey(key)) return [INVALID, "a key has 1 to 32 visible bytes"];
-    if (typeof value !== "string" || value === "") return [INVALID, "a value is a string, not empty"];
+    if (!isKey(key)) return [INVALID, "not a valid key"];
+    if (typeof value !== "string" || value === "") return [INVALID, "not a valid value"];
     const size = utf8Length(value);
     if (size > most.value) return ["SIZE_OVERFLOW", TOO_LARGE];
     bytes += size + utf8Length(key);
   }
-  if (entries.length > most.count) return ["SIZE_OVERFLOW", "too many attributes"];
+  if (entries.length > most.count) return ["SIZE_OVERFLOW", TOO_LARGE];
   return bytes > most[owner] ? ["SIZE_OVERFLOW", TOO_LARGE] : null;
 }
 

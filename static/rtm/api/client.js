@@ -6,14 +6,12 @@ import { Session } from "../session/session.js";
 import { areaSockets, socketUrl } from "./areas.js";
 import { RtmChannel } from "./channel.js";
 import { INVALID, NOT_ID, isBusinessId, isName, unless } from "./checks.js";
-import { PeersClient } from "./client_peers.js";
+import { MediaClient } from "./client_media.js";
 import { Context } from "./context.js";
 import { LocalInvitation, invitationChanged } from "./invitations.js";
-import { NO_MEDIA, kindFault, sizeFault } from "./media.js";
 import { fromWire, propsOf } from "./messages.js";
 
 /** @typedef {import("./areas.js").AreaConfig} AreaConfig */
-/** @typedef {import("./logs.js").ApiRuntime} ApiRuntime */
 /** @typedef {import("./flavours.js").Flavour} Flavour */
 /** @typedef {import("./logs.js").LogConfig} LogConfig */
 /** @typedef {import("../session/session.js").State} State */
@@ -23,7 +21,7 @@ import { fromWire, propsOf } from "./messages.js";
  *   enableCloudProxy?: boolean,
  *   server?: string,
  *   socketFactory?: (url: string) => import("../connection/runtime.js").SocketLike,
- *   runtime?: ApiRuntime,
+ *   runtime?: import("../connection/runtime.js").Runtime,
  * }} ClientConfig
  */
 
@@ -49,8 +47,8 @@ import { fromWire, propsOf } from "./messages.js";
 /** A login counts as too often so long after the one before. */
 const LOGIN_PAUSE_MS = 500;
 
-/** @extends {PeersClient<ClientEvents>} */
-export class RtmClient extends PeersClient {
+/** @extends {MediaClient<ClientEvents>} */
+export class RtmClient extends MediaClient {
   #context;
   #app;
   #areas;
@@ -102,10 +100,10 @@ export class RtmClient extends PeersClient {
     return context.settle(group, async () => {
       const { uid, token } = options ?? {};
       const isToken = typeof (token ?? "") === "string";
-      context.check(group, unless(isName(uid), NOT_ID), unless(isToken, "not a token"));
+      context.check(group, unless(isName(uid), NOT_ID), unless(isToken, "not a valid token"));
       const now = this.#runtime.monotonicNow();
-      if (now - this.#loginAt < LOGIN_PAUSE_MS) throw context.error(group, "TOO_OFTEN", "twice a second at most");
-      if (context.state !== "DISCONNECTED") throw context.error(group, "ALREADY_LOGIN", "logged in, or on the way");
+      if (now - this.#loginAt < LOGIN_PAUSE_MS) throw context.error(group, "TOO_OFTEN", "twice a second");
+      if (context.state !== "DISCONNECTED") throw context.error(group, "ALREADY_LOGIN", "logged in");
       const server = this.#findServer(group);
       this.#loginAt = now;
       context.user = { uid, token: token || null };
@@ -137,18 +135,13 @@ export class RtmClient extends PeersClient {
 
   /** @param {string} token @returns {Promise<void>} */
   renewToken(token) {
-    const fault = unless(typeof token === "string" && token !== "", "not a token");
+    const fault = unless(typeof token === "string" && token !== "", "not a valid token");
     const { user } = /** @type {{user: {token: string | null}}} */ (this.#context);
     return this.#context.ask("RENEW_TOKEN_ERR", fault, [], async (session) => {
-      // As the session does: the next login has the new one, unless the server is there and refuses it.
-      const { isReady } = session;
-      const previous = user.token;
-      user.token = token;
       try {
         await session.renew(token);
-      } catch (error) {
-        if (isReady && !(/** @type {RtmError} */ (error).retryable) && user.token === token) user.token = previous;
-        throw error;
+      } finally {
+        user.token = session.token;
       }
     });
   }
@@ -180,22 +173,6 @@ export class RtmClient extends PeersClient {
   }
 
   /**
-   * @param {Blob} payload
-   * @param {object} params
-   * @returns {Promise<any>}
-   */
-  createMediaMessageByUploading(payload, params) {
-    const kind = kindFault(params);
-    return this.#refused("UPLOAD_MEDIA_ERR", kind, kind ?? sizeFault(payload, params));
-  }
-
-  /** @param {string} mediaId @returns {Promise<any>} */
-  downloadMedia(mediaId) {
-    const isId = typeof mediaId === "string" && mediaId !== "";
-    return this.#refused("DOWNLOAD_MEDIA_ERR", unless(isId, NOT_ID), null);
-  }
-
-  /**
    * @param {{uid: string, token: string | null}} user
    * @param {string} server
    */
@@ -203,18 +180,23 @@ export class RtmClient extends PeersClient {
     const context = this.#context;
     /** @type {RtmError | null} */
     let refusal = null;
+    const refuse = (/** @type {RtmError} */ error) => {
+      refusal = error;
+      session.logout();
+    };
+    const chose = (/** @type {string} */ chosen) => {
+      context.server = chosen;
+    };
+    chose(server);
     /** @type {Session} */
     const session = new Session({
       url: socketUrl(server),
       app: this.#app,
       ...user,
-      capabilities: [],
+      capabilities: ["media"],
       runtime: {
         ...this.#runtime,
-        openSocket: areaSockets(this.#areas, server, this.#runtime, (error) => {
-          refusal = error;
-          session.logout();
-        }),
+        openSocket: areaSockets(this.#areas, server, this.#runtime, refuse, chose),
       },
     });
     context.renew(session);
@@ -237,7 +219,7 @@ export class RtmClient extends PeersClient {
     session.on("state", (state, reason) => {
       context.log.write("info", `${state} ${told(reason)}`);
       this.emit("ConnectionStateChanged", state, told(reason));
-      if (context.session === session && !context.isLoggedIn) context.endInvitations();
+      if (context.session === session && !context.isLoggedIn) context.end();
     });
     session.on("tokenExpiring", () => this.#tell("TokenPrivilegeWillExpire"));
     session.on("tokenExpired", () => this.#tell("TokenExpired"));
@@ -266,14 +248,5 @@ export class RtmClient extends PeersClient {
     } catch (error) {
       throw this.#context.error(group, INVALID, "no server: call setServer", error);
     }
-  }
-
-  /**
-   * @param {string} group
-   * @param {import("./checks.js").Fault | null} early
-   * @param {import("./checks.js").Fault | null} late
-   */
-  #refused(group, early, late) {
-    return this.#context.ask(group, early, [late, NO_MEDIA], () => {});
   }
 }

@@ -2,6 +2,7 @@
 
 import { INVALID, NONE_VALID, NOT_ID, areNames, isName, unless } from "./checks.js";
 import { AttributesClient } from "./client_attributes.js";
+import { isMessage } from "../session/terms.js";
 import { contentFault, fromWire, propsOf, shapeFault, toWire } from "./messages.js";
 
 /** @typedef {import("../session/session.js").Session} Session */
@@ -50,8 +51,8 @@ export class PeersClient extends AttributesClient {
    */
   async sendMessageToPeers(message, peerIds, options) {
     const areRight = areNames(peerIds) && peerIds.length <= RECEIVERS_CEILING;
+    const uids = areRight ? [...peerIds] : [];
     return this.#send(message, areRight, options, async (peers, wire, how) => {
-      const uids = [...peerIds];
       const answer = await peers.sendMany(uids, wire, how);
       const received = new Map(Object.entries(answer.received));
       const failed = new Map(Object.entries(answer.failed));
@@ -80,7 +81,7 @@ export class PeersClient extends AttributesClient {
     return this.#context.ask("MESSAGE_HISTORY_ERR", null, late, async ({ peers }) => {
       /** @type {any} */
       const page = await (room ? room.history(range) : peers.history(peerId ?? "", range));
-      const past = page.messages ?? page.entries.filter((/** @type {any} */ { event }) => event === "room.sent");
+      const past = page.messages ?? page.entries.filter((/** @type {any} */ { event }) => isMessage(event));
       const messages = past.map((/** @type {any} */ { seq, position = seq, sender, ts, body }) => ({
         position,
         senderId: sender,
@@ -119,7 +120,7 @@ export class PeersClient extends AttributesClient {
   /** @param {"ONLINE_STATUS"} option @returns {Promise<string[]>} */
   queryPeersBySubscriptionOption(option) {
     const group = "QUERY_PEERS_BY_SUBSCRIPTION_OPTION_ERR";
-    const fault = unless(option === "ONLINE_STATUS", "no such option", "FAILURE");
+    const fault = unless(option === "ONLINE_STATUS", "not a valid option", "FAILURE");
     return this.#context.ask(group, null, [fault], ({ presence }) => presence.list());
   }
 
@@ -136,7 +137,7 @@ export class PeersClient extends AttributesClient {
    * @param {(session: Session, ids: string[]) => Promise<Result>} work with the ids as they are now
    */
   #ask(group, ids, [most, name], work) {
-    const late = [unless(areNames(ids), NONE_VALID), unless(!(ids?.length > most), "too many ids", name)];
+    const late = [unless(areNames(ids), NONE_VALID), unless(!(ids?.length > most), "too many", name)];
     return this.#context.ask(group, null, late, (session) => work(session, [...ids]));
   }
 
@@ -151,12 +152,14 @@ export class PeersClient extends AttributesClient {
   #send(message, isToNames, options, work) {
     const shape = shapeFault(message);
     const late = [unless(isToNames, NOT_ID, "INVALID_USERID"), shape ?? contentFault(message)];
-    return this.#context.ask("PEER_MESSAGE_ERR", shape, late, ({ peers }) =>
-      work(peers, toWire(message), {
-        offline: options?.enableOfflineMessaging === true,
-        historical: options?.enableHistoricalMessaging === true,
-        timeoutMs: SEND_MS,
-      }),
+    const how = {
+      offline: options?.enableOfflineMessaging === true,
+      historical: options?.enableHistoricalMessaging === true,
+      timeoutMs: SEND_MS,
+    };
+    const context = this.#context;
+    return context.ask("PEER_MESSAGE_ERR", shape, late, ({ peers }) =>
+      context.inTurn(toWire(message), (wire) => work(peers, wire, how)),
     );
   }
 }

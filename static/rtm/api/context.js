@@ -1,5 +1,6 @@
 /** What a client shares with its channels and invitations: its session, its errors, its log. */
 
+import { RtmError } from "../connection/errors.js";
 import { apiError, translated } from "./errors.js";
 import { Log } from "./logs.js";
 
@@ -7,8 +8,10 @@ import { Log } from "./logs.js";
 /** @typedef {import("./flavours.js").Flavour} Flavour */
 /** @typedef {import("./checks.js").Fault} Fault */
 /** @typedef {import("../session/room.js").Room} Room */
+/** @typedef {import("./messages.js").WireMessage} WireMessage */
 /** @typedef {import("./channel.js").RtmChannel} RtmChannel */
 /** @typedef {import("./invitations.js").InvitationProgress} InvitationProgress */
+/** @typedef {import("../connection/transfer.js").Transfer} Transfer */
 
 export class Context {
   /** @type {{uid: string, token: string | null} | null} who logged in last */
@@ -19,15 +22,22 @@ export class Context {
   channels = new Map();
   /** @type {Map<string, InvitationProgress>} those that are open */
   invitations = new Map();
+  /** @type {Set<Transfer>} those that are under way */
+  transfers = new Set();
+  /** Where the socket is connected to. */
+  server = "";
+  /** @type {Promise<unknown> | null} runs while a message that is to be sent is being read */
+  #reading = null;
 
   /**
    * @param {Flavour} flavour
-   * @param {import("./logs.js").ApiRuntime} runtime
+   * @param {import("../connection/runtime.js").Runtime} runtime
    * @param {string} app
    * @param {() => string} server its address; throws while there is none
    */
   constructor(flavour, runtime, app, server) {
     this.flavour = flavour;
+    this.runtime = runtime;
     this.log = new Log(runtime, server, () => this.user && { app, ...this.user }, () => this.isLoggedIn);
   }
 
@@ -37,9 +47,30 @@ export class Context {
     this.channels.clear();
   }
 
-  /** The session is over, and with it what it has invited to. */
-  endInvitations() {
+  /** The session is over, and with it what it has invited to, or has not brought to its end. */
+  end() {
     for (const invitation of [...this.invitations.values()]) invitation.lose();
+    for (const transfer of this.transfers) transfer.stop(new RtmError("aborted"));
+  }
+
+  /**
+   * Has messages sent in the order of the calls, though one of them has to be read first.
+   * @template Result
+   * @param {WireMessage | Promise<WireMessage>} message
+   * @param {(message: WireMessage) => Result | Promise<Result>} send called at once, where nothing is being read
+   * @returns {Promise<Result>}
+   */
+  async inTurn(message, send) {
+    const before = this.#reading;
+    if (!before && !("then" in message)) return send(message);
+    const read = Promise.all([message, before]);
+    const done = read.catch(() => {});
+    this.#reading = done;
+    try {
+      return send((await read)[0]);
+    } finally {
+      if (this.#reading === done) this.#reading = null;
+    }
   }
 
   /** @returns {import("../session/session.js").State} */
@@ -48,7 +79,7 @@ export class Context {
   }
 
   get isLoggedIn() {
-    return this.state === "CONNECTED" || this.state === "RECONNECTING";
+    return this.session?.isLoggedIn === true;
   }
 
   /**
@@ -79,7 +110,7 @@ export class Context {
   loggedIn(group) {
     if (this.session && this.isLoggedIn) return this.session;
     const name = group.endsWith("MEDIA_ERR") ? "NOT_LOGGED_IN" : "USER_NOT_LOGGED_IN";
-    throw this.error(group, name, "log in first");
+    throw this.error(group, name, "not logged in");
   }
 
   /**

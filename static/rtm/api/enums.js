@@ -3,10 +3,14 @@
 /** @param {string} names @returns {Readonly<Record<string, string>>} */
 const enumOf = (names) => Object.freeze(Object.fromEntries(names.split(" ").map((name) => [name, name])));
 
-/** Those of `createInstance`. */
-export const LegacyAreaCode = enumOf("CN NA EU AS JP IN GLOB OC SA AF OVS");
 /** Those of `setArea`. */
 export const NEW_AREA_CODES = enumOf("GLOBAL INDIA JAPAN ASIA EUROPE CHINA NORTH_AMERICA");
+/** Those of `createInstance`: first the same areas in the same order. */
+export const LegacyAreaCode = enumOf("GLOB IN JP AS EU CN NA OC SA AF OVS");
+
+/** @param {string} code @returns {string} the new one of an old one that has any */
+export const renamed = (code) =>
+  Object.keys(NEW_AREA_CODES)[Object.keys(LegacyAreaCode).indexOf(code)] ?? code;
 
 export const ENUMS = {
   ConnectionState: enumOf("DISCONNECTED CONNECTING CONNECTED RECONNECTING ABORTED"),

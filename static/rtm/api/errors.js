@@ -35,6 +35,9 @@ const MEANINGS = /** @type {Record<string, string>} */ ({
   invalid_app_id: `INVALID_APP_ID ${REJECTED}`,
   not_authorized: `NOT_AUTHORIZED ${REJECTED}`,
   not_in_room: "NOT_IN_CHANNEL",
+  too_many_uploads: "CONCURRENCY_LIMIT_EXCEEDED",
+  media_not_found: "NOT_EXIST",
+  media_refused: "INVALID_ARGUMENT",
   banned: REJECTED,
   kicked: REJECTED,
   remote_login: REJECTED,
@@ -84,5 +87,5 @@ export function translated(errors, group, error) {
   if (error instanceof ApiError) return error;
   const meaning = error instanceof RtmError ? (MEANINGS[error.name] ?? error.name.toUpperCase()) : "";
   const name = `${meaning}${OTHERS}`.split(" ").find((candidate) => candidate in errors[group]);
-  return apiError(errors, group, name ?? "", error instanceof Error ? error.message : String(error), error);
+  return apiError(errors, group, name ?? "", /** @type {any} */ (error)?.message ?? String(error), error);
 }

@@ -102,13 +102,8 @@ export const logFilter = (least) => ({
 });
 
 /** @param {(least: number) => LogFilter | number} of */
-const logFilters = (of) => ({
-  LOG_FILTER_DEBUG: of(0),
-  LOG_FILTER_INFO: of(1),
-  LOG_FILTER_WARNING: of(2),
-  LOG_FILTER_ERROR: of(3),
-  LOG_FILTER_OFF: of(4),
-});
+const logFilters = (of) =>
+  Object.fromEntries("DEBUG INFO WARNING ERROR OFF".split(" ").map((name, least) => [`LOG_FILTER_${name}`, of(least)]));
 
 /** @type {Flavour} */
 export const AGORA = {

@@ -46,8 +46,8 @@ const REMOTE_STEPS = {
   FAILED: ["FAILURE", "RemoteInvitationFailure", reason],
 };
 
-/** Those of the states that are not an end. */
-const OPEN = ["IDLE", "SENT_TO_REMOTE", "RECEIVED_BY_REMOTE", "INVITATION_RECEIVED", "ACCEPT_SENT_TO_LOCAL"];
+/** What the states begin with that are an end. */
+const ENDED = /^(ACCEPTED|REFUSED|CANCELED|FAILURE)/;
 const GROUP = "INVITATION_API_CALL_ERR";
 
 /** Of an invitation that the server has not told of. */
@@ -82,7 +82,7 @@ class Progress {
   }
 
   get isOpen() {
-    return OPEN.includes(this.state);
+    return !ENDED.test(this.state);
   }
 
   /** @param {string} key */
@@ -100,13 +100,13 @@ class Progress {
   }
 
   checkOpen() {
-    if (!this.isOpen) throw this.error("ALREADY_END", "it has ended");
+    if (!this.isOpen) throw this.error("ALREADY_END", "ended");
   }
 
   /** @param {unknown[]} texts */
   checkTexts(...texts) {
     if (texts.every((text) => typeof text === "string" && utf8Length(text) <= INVITATION_BYTES)) return;
-    throw this.error(INVALID, `not a string of at most ${INVITATION_BYTES} bytes`);
+    throw this.error(INVALID, "not a valid text");
   }
 
   /** @param {InvitationView} view */
@@ -159,14 +159,14 @@ export class LocalInvitation extends ApiEmitter {
   }
 
   set response(_) {
-    throw this.#progress.error(INVALID, "it is the callee's");
+    throw this.#progress.error(INVALID, "not the caller's");
   }
 
   send() {
     const progress = this.#progress;
     const { session, isLoggedIn } = this.#context;
     progress.checkOpen();
-    if (progress.state !== "IDLE") throw progress.error("ALREADY_SENT", "it has been sent");
+    if (progress.state !== "IDLE") throw progress.error("ALREADY_SENT", "sent");
     progress.checkTexts(this.content, this.channelId);
     progress.state = "SENT_TO_REMOTE";
     if (!session || !isLoggedIn) {
@@ -182,7 +182,7 @@ export class LocalInvitation extends ApiEmitter {
   cancel() {
     const progress = this.#progress;
     progress.checkOpen();
-    if (progress.state === "IDLE") throw progress.error("NOT_STARTED", "it has not been sent");
+    if (progress.state === "IDLE") throw progress.error("NOT_STARTED", "not sent");
     progress.checkTexts(this.content);
     const canceling = progress.key && this.#context.session?.invitations.cancel(progress.key, this.content);
     if (canceling) canceling.catch(() => {});
@@ -234,7 +234,7 @@ export class RemoteInvitation extends ApiEmitter {
   #answer(how, failure) {
     const progress = this.#progress;
     progress.checkOpen();
-    if (progress.state !== "INVITATION_RECEIVED") throw progress.error("ALREADY_ACCEPT", "it is being accepted");
+    if (progress.state !== "INVITATION_RECEIVED") throw progress.error("ALREADY_ACCEPT", "accepted");
     progress.checkTexts(this.response);
     const { caller, invitation } = progress.view;
     this.#context.session?.invitations[how](caller, invitation, this.response).catch((error) => {

@@ -1,28 +1,21 @@
 /** The log: to the console by level, and to the server in batches where the application asks for it. No bodies. */
 
 import { utf8Length } from "../connection/protocol.js";
-import { SDK_VERSION } from "../session/session.js";
+import { request } from "../connection/runtime.js";
+import { SDK_NAME, SDK_VERSION } from "../session/terms.js";
 import { logFilter } from "./flavours.js";
 
 /** @typedef {import("./flavours.js").LogFilter} LogFilter */
-/** @typedef {import("../connection/runtime.js").Runtime & {fetch?: typeof fetch}} ApiRuntime */
+/** @typedef {import("../connection/runtime.js").Runtime} Runtime */
 /** @typedef {{enableLogUpload?: boolean, logFilter?: LogFilter | number}} LogConfig */
 
 /** With a token and all else around it a batch stays under 64 KB. */
 const BATCH_BYTES = 60_000;
-const SDK_NAME = "rostrum-js";
 const BATCH_MS = 30_000;
 const LINE_LENGTH = 1000;
 /** Of a character that was cut in two: the server takes no such text. */
 const HALF = /[\ud800-\udbff]$/;
 let instances = 0;
-
-/**
- * @param {ApiRuntime} runtime
- * @param {string} url
- * @param {{method: string, headers: Record<string, string>, body: string}} [init]
- */
-export const request = (runtime, url, init) => (runtime.fetch ?? globalThis.fetch)(url, init);
 
 export class Log {
   #runtime;
@@ -40,7 +33,7 @@ export class Log {
   #timer = null;
 
   /**
-   * @param {ApiRuntime} runtime
+   * @param {Runtime} runtime
    * @param {() => string} server its address; may throw while there is none
    * @param {() => object | null} sender in whose name it is sent: App ID, uid and token
    * @param {() => boolean} isLive else nothing is sent by itself, and no timer keeps the program

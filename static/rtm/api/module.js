@@ -6,6 +6,7 @@ import { Room } from "../session/room.js";
 import { SDK_VERSION, Session } from "../session/session.js";
 import { areaConfig, baseOf } from "./areas.js";
 import { RtmChannel } from "./channel.js";
+import { isRecord } from "./checks.js";
 import { RtmClient } from "./client.js";
 import { ENUMS, LegacyAreaCode, NEW_AREA_CODES } from "./enums.js";
 import { apiError } from "./errors.js";
@@ -47,8 +48,8 @@ function createRtm(flavour, origin) {
      * @param {string[]} [areaCodes]
      */
     constructor(appId, config = {}, areaCodes) {
-      if (!/^[a-zA-Z0-9]{32}$/.test(appId)) throw invalid("an App ID has 32 letters and digits");
-      if (config === null || typeof config !== "object") throw invalid("not a config");
+      if (!/^[^\W_]{32}$/.test(appId)) throw invalid("not a valid App ID");
+      if (!isRecord(config)) throw invalid("not a valid config");
       const own = areaCodes === undefined ? areas : checkedAreas({ areaCodes }, LegacyAreaCode);
       super({ flavour, areas: own, serverOf }, appId, config);
     }

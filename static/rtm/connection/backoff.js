@@ -1,19 +1,19 @@
 /** How long to wait before the next attempt: exponential with full jitter, so that a crowd comes back spread. */
 
+const BASE_MS = 500;
+
 export class Backoff {
   #random;
-  #baseMs;
   #capMs;
   /** Since the last success. */
   #attempts = 0;
 
   /**
-   * @param {{random: () => number, baseMs?: number, capMs?: number}} options
-   *   the nth wait is drawn evenly from 0 to `baseMs * 2 ** n`, at most `capMs`
+   * @param {{random: () => number}} runtime the nth wait is drawn evenly from 0 to `BASE_MS * 2 ** n`, at most `capMs`
+   * @param {number} [capMs]
    */
-  constructor({ random, baseMs = 500, capMs = 15_000 }) {
+  constructor({ random }, capMs = 15_000) {
     this.#random = random;
-    this.#baseMs = baseMs;
     this.#capMs = capMs;
   }
 
@@ -22,7 +22,7 @@ export class Backoff {
    * @returns {number} milliseconds
    */
   next(givenMs = null) {
-    const ceiling = Math.min(this.#capMs, this.#baseMs * 2 ** Math.min(this.#attempts, 30));
+    const ceiling = Math.min(this.#capMs, BASE_MS * 2 ** Math.min(this.#attempts, 30));
     this.#attempts += 1;
     return givenMs || Math.round(this.#random() * ceiling);
   }

@@ -185,20 +185,19 @@ export class Connection {
   }
 
   /** @param {import("./protocol.js").Incoming} message */
-  #take(message) {
-    if (message.kind === "push") {
-      if (message.method === "session.closing") this.#announced(message.params);
-      else if (message.method !== "session.alive") this.#handlers.pushed(message.method, message.params);
-      return;
+  #take({ id, method, params = {}, error, result }) {
+    if (method === "session.closing") {
+      this.#announced(params);
+    } else if (method) {
+      if (method !== "session.alive") this.#handlers.pushed(method, params);
+    } else if (error) {
+      const refusal = new RpcError(error);
+      if (id) this.#settle(id, refusal, null);
+      // What could not be read is one of these, and the others do not wait for it.
+      else this.#fail(() => refusal);
+    } else if (id) {
+      this.#settle(id, null, result);
     }
-    if (message.kind === "result") {
-      this.#settle(message.id, null, message.result);
-      return;
-    }
-    const error = new RpcError(message.error);
-    if (message.id !== null) this.#settle(message.id, error, null);
-    // What could not be read is one of these, and the others do not wait for it.
-    else this.#fail(() => error);
   }
 
   /** @param {any} notice */
@@ -245,7 +244,7 @@ export class Connection {
       this.#ping();
       this.#arm("watchdog", SILENCE_MS, () => this.#watch(now + SILENCE_MS));
     } else {
-      this.#end({ code: 1006, name: "silent", reconnect: true, delayMs: null });
+      this.#end({ ...endingOf(1006), name: "silent" });
     }
   }
 

@@ -6,8 +6,7 @@
 
 /** @param {unknown} error told as one that nobody caught; Node, which would end with it, has it in its log */
 export function reportError(error) {
-  if (globalThis.reportError) globalThis.reportError(error);
-  else console.error(error);
+  (globalThis.reportError ?? console.error)(error);
 }
 
 /** @typedef {{listener: (...args: any[]) => void, once: boolean}} Registration */
@@ -46,8 +45,8 @@ export class Emitter {
    * @returns {this}
    */
   off(name, listener) {
-    const known = this.registrations(name);
-    this.#drop(name, known[known.map((entry) => entry.listener).lastIndexOf(listener)]);
+    const newestFirst = [...this.registrations(name)].reverse();
+    this.#drop(name, newestFirst.find((entry) => entry.listener === listener));
     return this;
   }
 

@@ -4,10 +4,10 @@
 export class RtmError extends Error {
   /**
    * @param {string} name as in the server's table, or "timeout", "connection_lost", "not_connected", "aborted"
-   * @param {string} message
-   * @param {boolean} retryable
+   * @param {string} [message]
+   * @param {boolean} [retryable]
    */
-  constructor(name, message, retryable) {
+  constructor(name, message = name, retryable = false) {
     super(message);
     this.name = name;
     this.retryable = retryable;
@@ -36,7 +36,7 @@ export class RpcError extends RtmError {
 export class TimeoutError extends RtmError {
   /** @param {string} method */
   constructor(method) {
-    super("timeout", `${method} was not answered in time`, true);
+    super("timeout", `${method}: no answer in time`, true);
   }
 }
 
@@ -44,44 +44,40 @@ export class TimeoutError extends RtmError {
 export class ConnectionLostError extends RtmError {
   /** @param {string} method */
   constructor(method) {
-    super("connection_lost", `the connection was lost before ${method} was answered`, true);
+    super("connection_lost", `${method}: connection lost`, true);
   }
 }
 
 /** There is no login, and none is on its way. */
 export class NotConnectedError extends RtmError {
   constructor() {
-    super("not_connected", "not logged in", false);
+    super("not_connected");
   }
 }
 
 /**
  * @typedef {object} Ending how a connection ended
  * @property {number} code the close code; 1006 when the network went, as in the WebSocket standard
- * @property {string} name from the server's table, or "lost", "silent"
+ * @property {string} name from the server's table where it said why or it matters, else "lost" or "silent"
  * @property {boolean} reconnect whether the client comes back by itself
  * @property {number | null} delayMs how long the server asks to wait before that
  */
 
-/** @type {Record<number, {name: string, reconnect: boolean}>} docs/protocol.md, "Close codes" */
-export const CLOSE_CODES = {
-  1000: { name: "logged_out", reconnect: false },
-  1009: { name: "frame_too_big", reconnect: true },
-  1012: { name: "server_restart", reconnect: true },
-  4001: { name: "kicked", reconnect: false },
-  4002: { name: "banned", reconnect: false },
-  4003: { name: "remote_login", reconnect: false },
-  4004: { name: "token_expired", reconnect: false },
-  4005: { name: "slow_consumer", reconnect: true },
-  4006: { name: "login_timeout", reconnect: true },
-  4007: { name: "protocol_error", reconnect: false },
-  4008: { name: "session_lost", reconnect: true },
-  4009: { name: "overloaded", reconnect: true },
-  4010: { name: "superseded", reconnect: false },
+/** @type {Record<number, string>} docs/protocol.md, "Close codes": those after which no client comes back by itself */
+const FINAL = {
+  1000: "logged_out",
+  4001: "kicked",
+  4002: "banned",
+  4003: "remote_login",
+  4004: "token_expired",
+  4007: "protocol_error",
+  4010: "superseded",
 };
+/** After it one comes back as a new session. */
+const SESSION_LOST = 4008;
 
 /**
- * @param {number} code of the close event; a code that is not in the table is a lost network
+ * @param {number} code of the close event; what is none of these codes is a lost network
  * @param {{code: number, name: string, reconnect: boolean, delay_ms?: number} | null} [notice]
  *   the `session.closing` that came before it: it knows more, and comes through where a proxy eats the code
  * @returns {Ending}
@@ -91,5 +87,6 @@ export function endingOf(code, notice = null) {
     const { name, reconnect, delay_ms: delayMs = null } = notice;
     return { code: notice.code, name, reconnect, delayMs };
   }
-  return { code, ...(CLOSE_CODES[code] ?? { name: "lost", reconnect: true }), delayMs: null };
+  const name = FINAL[code];
+  return { code, name: name ?? (code === SESSION_LOST ? "session_lost" : "lost"), reconnect: !name, delayMs: null };
 }

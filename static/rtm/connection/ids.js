@@ -2,6 +2,9 @@
 
 const COUNTER_LIMIT = 0x1000;
 
+/** @param {number} value @param {number} digits */
+const hex = (value, digits) => value.toString(16).padStart(digits, "0");
+
 /**
  * @param {{wallNow: () => number, randomBytes: (length: number) => Uint8Array}} source
  * @returns {() => string} each id is greater than the one before, also when the clock stands or goes back
@@ -20,10 +23,8 @@ export function createIdMaker({ wallNow, randomBytes }) {
       counter = 0;
       lastMs += 1;
     }
-    const time = lastMs.toString(16).padStart(12, "0");
-    const version = (0x7000 | counter).toString(16);
-    const variant = ((0x80 | (bytes[2] & 0x3f)) << 8 | bytes[3]).toString(16);
-    const node = Array.from(bytes.subarray(4), (byte) => byte.toString(16).padStart(2, "0")).join("");
-    return `${time.slice(0, 8)}-${time.slice(8)}-${version}-${variant}-${node}`;
+    bytes[2] = 0x80 | (bytes[2] & 0x3f);
+    const rest = Array.from(bytes.subarray(2), (byte) => hex(byte, 2)).join("");
+    return `${hex(lastMs, 12)}${hex(0x7000 | counter, 4)}${rest}`.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
   };
 }

@@ -24,13 +24,13 @@ export class Pace {
     this.#step = step;
   }
 
-  /** Whether this slice's time is over: who has more to do does it `later`. */
+  /** Whether this slice's time is over: who has more to do makes a `detour`. */
   get isOver() {
     return this.#isRunning && this.#runtime.monotonicNow() >= this.#until;
   }
 
   /** @param {() => void} work done before the next step */
-  later(work) {
+  detour(work) {
     this.#detours.push(work);
   }
 

@@ -15,18 +15,30 @@
  */
 
 /**
- * @typedef {{type: "TEXT", text: string} | {type: "RAW", raw: string, description?: string}} Message
+ * @typedef {object} MediaMessage
+ * @property {"FILE" | "IMAGE"} type
+ * @property {string} media its id
+ * @property {string} [name]
+ * @property {string} [description]
+ * @property {string} [thumbnail] base64
+ * @property {number} [thumbnail_width]
+ * @property {number} [thumbnail_height]
+ */
+
+/**
+ * @typedef {{type: "TEXT", text: string} | {type: "RAW", raw: string, description?: string} | MediaMessage} Message
  * `raw` is base64.
  */
 
 /** @typedef {{seq: number, epoch: string}} Cursor the last entry seen; `epoch` is "" while it is not known */
 
 /**
- * @typedef {(
- *   {kind: "push", method: string, params: any} |
- *   {kind: "result", id: number | string, result: any} |
- *   {kind: "error", id: number | string | null, error: {code: number, message: string, data: any}}
- * )} Incoming
+ * @typedef {object} Incoming a push has a method, an answer an error or a result
+ * @property {number | string | null} [id]
+ * @property {string} [method]
+ * @property {any} [params]
+ * @property {any} [result]
+ * @property {{code: number, message: string, data?: any}} [error]
  */
 
 /**
@@ -50,24 +62,14 @@ export function encodeRequest(method, params, id) {
  */
 export function decodeFrame(frame) {
   const value = JSON.parse(frame);
-  return Array.isArray(value) ? value.map(decodeMessage) : [decodeMessage(value)];
+  const messages = Array.isArray(value) ? value : [value];
+  if (messages.every(isIncoming)) return messages;
+  throw new SyntaxError();
 }
 
-/**
- * @param {any} value
- * @returns {Incoming}
- */
-function decodeMessage(value) {
-  if (value !== null && typeof value === "object" && value.jsonrpc === "2.0") {
-    if (typeof value.method === "string") return { kind: "push", method: value.method, params: value.params ?? {} };
-    if (value.error && typeof value.error.code === "number") {
-      const { code, message = "", data = {} } = value.error;
-      return { kind: "error", id: value.id ?? null, error: { code, message, data } };
-    }
-    if ("result" in value && value.id != null) return { kind: "result", id: value.id, result: value.result };
-  }
-  throw new SyntaxError("not JSON-RPC 2.0");
-}
+/** @param {any} value */
+const isIncoming = (value) =>
+  value?.jsonrpc === "2.0" && (typeof value.method === "string" || value.error || ("result" in value && value.id));
 
 /**
  * The length of a text in UTF-8, counted without encoding it. A lone surrogate counts as the three bytes of
@@ -76,23 +78,10 @@ function decodeMessage(value) {
  * @returns {number} bytes
  */
 export function utf8Length(text) {
-  let bytes = text.length;
+  let bytes = text.length - 2 * (text.match(/[\ud800-\udbff][\udc00-\udfff]/g)?.length ?? 0);
   for (let index = 0; index < text.length; index++) {
     const unit = text.charCodeAt(index);
-    if (unit < 0x80) continue;
-    if (unit < 0x800) {
-      bytes += 1;
-    } else if (unit >= 0xd800 && unit < 0xdc00 && isLowSurrogate(text.charCodeAt(index + 1))) {
-      bytes += 2;
-      index += 1;
-    } else {
-      bytes += 2;
-    }
+    if (unit >= 0x80) bytes += unit < 0x800 ? 1 : 2;
   }
   return bytes;
-}
-
-/** @param {number} unit a UTF-16 code unit, NaN past the end */
-function isLowSurrogate(unit) {
-  return unit >= 0xdc00 && unit < 0xe000;
 }

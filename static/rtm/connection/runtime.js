@@ -32,10 +32,11 @@ import { steadyTimers } from "./timers.js";
  *   wallNow: () => number,
  *   random: () => number,
  *   randomBytes: (length: number) => Uint8Array,
+ *   fetch?: typeof fetch,
  * }} Runtime
  * Times are in milliseconds: `monotonicNow` never jumps, `wallNow` is the time of day. `random` is in [0, 1). `soon`
  * calls back in a task of its own, after what waits for the processor by now. `watch` wakes a session when the page or
- * the network comes back, until what it returns is called.
+ * the network comes back, until what it returns is called. `fetch`: where it is not that of the engine.
  */
 
 /**
@@ -59,6 +60,13 @@ export function defaultRuntime(overrides = {}) {
     ...overrides,
   };
 }
+
+/**
+ * @param {Runtime} runtime
+ * @param {string} url
+ * @param {RequestInit} [init]
+ */
+export const request = ({ fetch = globalThis.fetch }, url, init) => fetch(url, init);
 
 /**
  * A message to ourselves: browsers make a timer wait longer, in a page out of sight up to a minute.

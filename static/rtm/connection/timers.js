@@ -23,13 +23,13 @@ export function steadyTimers(own) {
 
 /** @param {Timers} own */
 function startWorker(own) {
-  if (typeof document === "undefined" || typeof Worker === "undefined") return own;
+  if (typeof document === "undefined") return own;
   try {
     // From a text, as the page may have this code in one file with others.
     const url = URL.createObjectURL(new Blob([`(${keepTime})(self)`], { type: "text/javascript" }));
     return workerTimers(new Worker(url), own);
   } catch {
-    return own; // the page's policy forbids it
+    return own; // there are none, or the page's policy forbids them
   }
 }
 

@@ -4,6 +4,7 @@
  */
 
 /** @typedef {import("../connection/protocol.js").Entry} Entry */
+/** @typedef {Pick<Entry, "sender" | "body">} Change what is not seen has no `sender`, nor what it set and deleted */
 /** @typedef {{value: string, updated_by: string, updated_at: number}} Attribute `updated_at` in milliseconds */
 
 export class Attributes {
@@ -25,7 +26,7 @@ export class Attributes {
   /**
    * @param {import("./session.js").Session} session
    * @param {string} room
-   * @param {(change: Entry) => void} tell
+   * @param {(change: Change) => void} tell
    */
   constructor(session, room, tell) {
     this.#session = session;
@@ -56,7 +57,7 @@ export class Attributes {
     this.#revision = body.revision;
     for (const key of body.deleted) this.#values.delete(key);
     for (const [key, value] of Object.entries(body.set)) {
-      this.#values.set(key, { value: String(value), updated_by: sender, updated_at: ts });
+      this.#values.set(key, { value, updated_by: sender, updated_at: ts });
     }
     if (this.#isFollowing) this.#tell(entry);
     else if (body.notify) this.#missed = entry;
@@ -98,15 +99,7 @@ export class Attributes {
       this.#isDoubtful = false;
       if (result.revision === this.#revision) return;
       this.replace(result);
-      this.#tell({
-        stream: `room:${this.#room}`,
-        seq: 0,
-        event: "room.attributes_changed",
-        sender: "",
-        message_id: "",
-        ts: 0,
-        body: { set: {}, deleted: [], revision: result.revision, notify: true },
-      });
+      this.#tell({ sender: "", body: { revision: result.revision, notify: true } });
     });
   }
 }

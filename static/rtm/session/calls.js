@@ -16,7 +16,7 @@ import { RtmError, TimeoutError } from "../connection/errors.js";
  * @property {number} number in the order of calling; a restoring one's comes before all others
  * @property {string} method
  * @property {object} params
- * @property {number} deadline by the monotonic clock; Infinity for what restores
+ * @property {number} dueAt by the monotonic clock; Infinity for what restores
  * @property {boolean} isRestoring made on one connection only, and until the server takes it
  * @property {boolean} isPatient made again also when it was made too often
  * @property {Settle} settle
@@ -71,13 +71,13 @@ export class Calls {
    * @returns {Promise<any>}
    */
   make(method, params, timeoutMs, { isPatient = false, apply } = {}) {
-    if (this.#waiting >= LIMIT) return Promise.reject(new RtmError("too_often", "too many wait", true));
+    if (this.#waiting >= LIMIT) return Promise.reject(new RtmError("too_often", "too many", true));
     return new Promise((resolve, reject) => {
       this.#place({
         number: ++this.#made,
         method,
         params,
-        deadline: this.#runtime.monotonicNow() + timeoutMs,
+        dueAt: this.#runtime.monotonicNow() + timeoutMs,
         isRestoring: false,
         isPatient,
         settle: (error, result) => {
@@ -99,10 +99,10 @@ export class Calls {
    */
   restore(method, params, settle) {
     this.#place({
-      number: ++this.#made - Number.MAX_SAFE_INTEGER,
+      number: ++this.#made - 2 ** 53,
       method,
       params,
-      deadline: Infinity,
+      dueAt: Infinity,
       isRestoring: true,
       isPatient: true,
       settle,
@@ -150,8 +150,7 @@ export class Calls {
     const noun = method.slice(0, method.indexOf("."));
     let lane = this.#lanes.get(noun);
     if (!lane) {
-      const { random } = this.#runtime;
-      lane = { waiting: [], underWay: new Set(), pause: null, backoff: new Backoff({ random, capMs: LONGEST_PAUSE_MS }) };
+      lane = { waiting: [], underWay: new Set(), pause: null, backoff: new Backoff(this.#runtime, LONGEST_PAUSE_MS) };
       this.#lanes.set(noun, lane);
     }
     return lane;
@@ -164,7 +163,7 @@ export class Calls {
     while (index > 0 && lane.waiting[index - 1].number > call.number) index -= 1;
     lane.waiting.splice(index, 0, call);
     this.#waiting += 1;
-    if (call.deadline < Infinity) {
+    if (call.dueAt < Infinity) {
       call.timer = this.#runtime.setTimeout(() => {
         this.#take(lane, call);
         call.settle(new TimeoutError(call.method), null);
@@ -228,7 +227,7 @@ export class Calls {
 
   /** @param {Call} call */
   #leftMs(call) {
-    return Math.max(0, call.deadline - this.#runtime.monotonicNow());
+    return Math.max(0, call.dueAt - this.#runtime.monotonicNow());
   }
 }
 

@@ -1,6 +1,6 @@
 /** What a login presents: who, with which token, going on from where. */
 
-import { SDK_VERSION } from "./terms.js";
+import { SDK_NAME, SDK_VERSION } from "./terms.js";
 
 export class Identity {
   #options;
@@ -34,9 +34,9 @@ export class Identity {
       app,
       uid,
       token: this.token,
-      ...(this.session && { session: this.session }),
+      session: this.session ?? undefined,
       streams,
-      client: { sdk: "rostrum-js", version: SDK_VERSION, capabilities },
+      client: { sdk: SDK_NAME, version: SDK_VERSION, capabilities },
     };
   }
 

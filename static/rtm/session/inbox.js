@@ -4,6 +4,7 @@
  */
 
 import { streamOf } from "./stream.js";
+import { isMessage } from "./terms.js";
 
 /** @typedef {import("../connection/protocol.js").Entry} Entry */
 
@@ -49,7 +50,7 @@ export class Inbox {
 
   /** @param {Entry} entry */
   #deliver(entry) {
-    if (entry.event === "peer.sent") this.#session.peers.received(entry, entry.seq <= this.#awayUntil);
+    if (isMessage(entry.event)) this.#session.peers.received(entry, entry.seq <= this.#awayUntil);
     else if (entry.event === "invitation.changed") this.#session.invitations.received(entry.body);
   }
 }

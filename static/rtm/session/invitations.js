@@ -73,7 +73,7 @@ export class Invitations extends Emitter {
 
   /** @param {string} id @param {string} [content] told with it @returns {Promise<Answer>} as `accept` */
   cancel(id, content) {
-    return this.#call("cancel", { invitation: id, ...(content !== undefined && { content }) });
+    return this.#call("cancel", { invitation: id, content });
   }
 
   /**
@@ -121,7 +121,7 @@ export class Invitations extends Emitter {
    */
   #list(missing, before) {
     const life = this.#life;
-    this.#session.restore("invitation.list", before === undefined ? {} : { before }, (error, result) => {
+    this.#session.restore("invitation.list", { before }, (error, result) => {
       if (error || life !== this.#life) return;
       for (const { number, ...view } of result.invitations) {
         missing.delete(keyOf(view));

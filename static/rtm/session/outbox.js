@@ -78,9 +78,9 @@ export class Outbox {
    */
   add(messageId, message, { timeoutMs, historical = false, patient = true } = {}) {
     if (this.#items.has(messageId)) {
-      return Promise.reject(new RtmError("duplicate", "one with this id is on its way", false));
+      return Promise.reject(new RtmError("duplicate"));
     }
-    if (this.#items.size >= LIMIT) return Promise.reject(new RtmError("too_often", "too many wait", true));
+    if (this.#items.size >= LIMIT) return Promise.reject(new RtmError("too_often", "too many", true));
     return new Promise((resolve, reject) => {
       const timer =
         timeoutMs === undefined
@@ -103,7 +103,7 @@ export class Outbox {
 
   /** @param {string} messageId not to be sent again; if it is under way it may still arrive */
   discard(messageId) {
-    this.#reject(messageId, new RtmError("discarded", "discarded", false));
+    this.#reject(messageId, new RtmError("discarded"));
   }
 
   /** The room can be sent to: starts again with the oldest. */

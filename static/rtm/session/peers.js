@@ -74,8 +74,8 @@ export class Peers extends Emitter {
       ...to,
       message_id: messageId,
       message,
-      ...(offline && { offline }),
-      ...(historical && { historical }),
+      offline: offline || undefined,
+      historical: historical || undefined,
     };
     return this.#session.call(method, params, timeoutMs);
   }

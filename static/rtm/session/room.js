@@ -11,6 +11,7 @@ import { Attributes } from "./attributes.js";
 import { Deferred } from "./deferred.js";
 import { Outbox } from "./outbox.js";
 import { streamOf } from "./stream.js";
+import { isMessage } from "./terms.js";
 
 /** @typedef {import("./session.js").Session} Session */
 /** @typedef {import("../connection/protocol.js").Entry} Entry */
@@ -20,7 +21,7 @@ import { streamOf } from "./stream.js";
 /**
  * @typedef {{
  *   message: [entry: Entry, isOwn: boolean],
- *   attributes: [change: Entry],
+ *   attributes: [change: import("./attributes.js").Change],
  *   joined: [uid: string],
  *   left: [uid: string],
  *   members: [],
@@ -81,8 +82,8 @@ export class Room extends Emitter {
         room: name,
         message_id: messageId,
         message,
-        ...(isHistorical && { historical: true }),
-        ...(follows && { follows }),
+        historical: isHistorical || undefined,
+        follows: follows ?? undefined,
       };
       const stay = this.#stay;
       session.request("room.send", params, (error, result) => {
@@ -145,7 +146,7 @@ export class Room extends Emitter {
 
   /** @returns {Promise<void>} rejects with "not_connected" after a logout */
   leave() {
-    this.#forget(new RtmError("aborted", "the room was left meanwhile", false));
+    this.#forget(new RtmError("aborted"));
     return this.#session.router.leave(this.#name);
   }
 
@@ -210,7 +211,7 @@ export class Room extends Emitter {
     if (this.#session.router.isLeaving(this.#name)) return;
     const { cursor } = this.#stream;
     const stay = this.#stay;
-    const params = { room: this.#name, ...(cursor && { after: cursor }) };
+    const params = { room: this.#name, after: cursor ?? undefined };
     this.#session.request("room.join", params, (error, result) => {
       if (stay !== this.#stay) return;
       if (error) {
@@ -257,7 +258,7 @@ export class Room extends Emitter {
 
   /** @param {Entry} entry */
   #deliver(entry) {
-    if (entry.event === "room.sent") {
+    if (isMessage(entry.event)) {
       const { sender, message_id: messageId, seq, ts } = entry;
       this.emit("message", entry, sender === this.#session.uid && this.#outbox.seen(messageId, { seq, ts }));
     } else if (entry.event === "room.attributes_changed") {

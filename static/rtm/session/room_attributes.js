@@ -47,7 +47,7 @@ export class RoomAttributes {
    * @returns {Promise<{attributes: Record<string, Attribute>, revision: number}>}
    */
   get(room, keys) {
-    return this.#session.call("room.get_attributes", { room, ...(keys && { keys }) }, TIMEOUT_MS);
+    return this.#session.call("room.get_attributes", { room, keys }, TIMEOUT_MS);
   }
 
   /**
@@ -59,8 +59,8 @@ export class RoomAttributes {
     const all = {
       ...params,
       message_id: this.#session.makeId(),
-      ...(notify && { notify }),
-      ...(revision !== undefined && { revision }),
+      notify: notify || undefined,
+      revision,
     };
     return this.#session.call(`room.${verb}_attributes`, all, TIMEOUT_MS);
   }

@@ -151,7 +151,7 @@ export class Router {
     } else if (method === "presence.changed") {
       this.#session.presence.pushed(params.states);
     } else if (method === "stream.reset") {
-      this.#streams.get(params.stream)?.resume({ recovered: false, epoch: params.epoch, head: params.head, live: true });
+      this.#streams.get(params.stream)?.resume({ ...params, recovered: false, live: true });
     } else if (params.stream !== undefined) {
       params.event = method;
       this.#streams.get(params.stream)?.push(params);

@@ -94,8 +94,13 @@ export class Session extends Emitter {
     return this.#standing.state;
   }
 
-  get #canCall() {
+  get isLoggedIn() {
     return this.state === "CONNECTED" || this.state === "RECONNECTING";
+  }
+
+  /** With which it logs in the next time. */
+  get token() {
+    return this.#identity.token;
   }
 
   /** The id to go on with in another page; null before the first login. */
@@ -121,7 +126,7 @@ export class Session extends Emitter {
   /** @returns {Promise<void>} rejects with the server's error, "timeout", or "aborted" by a logout */
   login() {
     if (this.state !== "DISCONNECTED") {
-      return Promise.reject(new RtmError("already_logged_in", "logged in, or on the way", false));
+      return Promise.reject(new RtmError("already_logged_in"));
     }
     const gaveUp = () => this.#stop("DISCONNECTED", "LOGIN_TIMEOUT", new TimeoutError("session.login"));
     const login = new Deferred(this.runtime, LOGIN_TIMEOUT_MS, gaveUp);
@@ -141,7 +146,7 @@ export class Session extends Emitter {
     if (this.isReady) this.inbox.acknowledge();
     const connection = this.#link.isUp ? this.#link.release() : null;
     this.#identity.session = null;
-    this.#stop("DISCONNECTED", "LOGOUT", new RtmError("aborted", "logged out meanwhile", false));
+    this.#stop("DISCONNECTED", "LOGOUT", new RtmError("aborted"));
     if (!connection) return;
     await new Promise((done) => connection.request("session.logout", {}, LOGOUT_TIMEOUT_MS, done));
     connection.close();
@@ -152,7 +157,7 @@ export class Session extends Emitter {
    * @returns {Promise<void>} rejects with what the server says against it, or "timeout"
    */
   async renew(token) {
-    if (!this.#canCall) throw new NotConnectedError();
+    if (!this.isLoggedIn) throw new NotConnectedError();
     await this.#identity.renew(token, this.#link.isUp, () => {
       this.#link.start();
       return this.call("session.renew_token", { token });
@@ -198,7 +203,7 @@ export class Session extends Emitter {
    * @returns {Promise<any>}
    */
   call(method, params, timeoutMs = CALL_TIMEOUT_MS, options = {}) {
-    if (!this.#canCall) return Promise.reject(new NotConnectedError());
+    if (!this.isLoggedIn) return Promise.reject(new NotConnectedError());
     return this.#calls.make(method, params, timeoutMs, options);
   }
 
@@ -223,7 +228,7 @@ export class Session extends Emitter {
     if (life === this.#life) this.#tellLink(true);
     if (life !== this.#life) return;
     // In a task of its own: who waited for the login may want to listen before anything comes.
-    this.#link.pace?.later(() => this.#arrive(result));
+    this.#link.pace?.detour(() => this.#arrive(result));
     this.#link.pace?.rest();
   }
 
@@ -252,7 +257,7 @@ export class Session extends Emitter {
     this.ending = ending;
     if (ending.name === "session_lost") this.#identity.session = null;
     if (!ending.reconnect) {
-      const error = new RtmError(ending.name, `the server ended the connection: ${ending.name}`, false);
+      const error = new RtmError(ending.name);
       if (this.#login) this.#stop("DISCONNECTED", "LOGIN_FAILURE", error);
       else if (ending.name === "token_expired") this.#waitForToken(error);
       else this.#stop("ABORTED", REASONS[ending.name] ?? "INTERRUPTED", error);

@@ -217,7 +217,7 @@ export class Stream {
     const pace = this.#options.pace();
     for (let index = first; index < entries.length; index++) {
       if (pace?.isOver) {
-        pace.later(() => {
+        pace.detour(() => {
           if (life === this.#life) this.#deliverAll(entries, index, done);
         });
         return;

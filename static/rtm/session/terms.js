@@ -39,6 +39,7 @@
  * clock, in milliseconds. `tokenExpired`: the session waits for another, `renew`.
  */
 
+export const SDK_NAME = "rostrum-js";
 export const SDK_VERSION = "0.1.0";
 
 /** @type {Record<string, Reason>} what an ending that is final means to the application */
@@ -48,3 +49,6 @@ export const REASONS = {
   remote_login: "REMOTE_LOGIN",
   superseded: "REMOTE_LOGIN",
 };
+
+/** @param {string} event of an entry: `room.sent`, `room.media_sent`, or the same of `peer` @returns {boolean} */
+export const isMessage = (event) => event.endsWith("sent");

@@ -46,7 +46,7 @@ export class UserAttributes {
    * @returns {Promise<Values>}
    */
   async get(uid, keys) {
-    return (await this.#session.call("user.get_attributes", { uid, ...(keys && { keys }) }, TIMEOUT_MS)).attributes;
+    return (await this.#session.call("user.get_attributes", { uid, keys }, TIMEOUT_MS)).attributes;
   }
 
   /** @param {boolean} isResumed whether the server still has them */

@@ -25,15 +25,17 @@ SETTLED = "settled"
 """Scenarios that wait until the server has been up for half a minute, so they come last."""
 FILES = sorted(file.stem for file in SCENARIOS.glob("*.js") if file.stem != SETTLED)
 ALL = [(file, scenario) for file in FILES for scenario in scenarios(file)]
-# A way of each kind: ordered messages, pushes and answers, an event with every part of the client.
+# A way of each kind: ordered messages, pushes and answers, an event with every part of the client, a transfer.
 TELLING = [
     ("channels", "a_message_reaches_the_others_and_not_its_author"),
     ("peers", "who_is_away_gets_only_what_is_kept_for_them"),
     ("presence", "a_subscription_tells_the_states_and_their_changes"),
     ("attributes", "members_are_told_of_a_channel_s_attributes_when_asked_for"),
     ("invitations", "a_call_is_accepted"),
+    ("media", "a_file_goes_up_and_comes_down"),
 ]
-FLAVOURED = [case for case in ALL if case[0] in {"client", "channels", "presence"}]
+REFUSALS = ("media", "what_is_no_file_or_nobody_s_is_refused")
+FLAVOURED = [case for case in ALL if case[0] in {"client", "channels", "presence"} or case == REFUSALS]
 
 
 def named(cases: list[tuple[str, str]]) -> pytest.MarkDecorator:

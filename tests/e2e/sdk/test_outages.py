@@ -26,6 +26,7 @@ COURSES = {
     "worse": [(0.0, WORSE), (40.0, CLEAR)],
 }
 """Each client is named for what its link goes through."""
+FILE_BYTES = 12 * 1024 * 1024
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +69,7 @@ def crowd(network: LossyNetwork, server: ServerProcess, far_chromium: Browser) -
     crowd.talk()
     crowd.hear()
     crowd.on("twenty", "member.called().then((invitation) => invitation.accept())")
+    assert crowd.on("two", "return member.upload(given[0])", FILE_BYTES), "it is on its way"
     for link, course in enumerate(COURSES.values()):
         network.forecast(link, *course)
     crowd.on("steady", "member.invitation('twenty').send()")
@@ -86,6 +88,10 @@ def test_a_cut_of_two_seconds_shows_no_change_of_state(crowd: Crowd) -> None:
     assert crowd.course("two") == []
     assert crowd.course("steady") == []
     assert states_of(crowd, "two") == ["ONLINE"]
+
+
+def test_an_upload_goes_on_after_a_cut(crowd: Crowd) -> None:
+    assert crowd.on("two", "return member.uploaded") == FILE_BYTES
 
 
 def test_after_twenty_seconds_the_session_goes_on_and_nobody_saw_a_member_leave(crowd: Crowd) -> None:

@@ -10,6 +10,7 @@ from projects.demo import DEMO_APP_ID
 from tests.e2e.sdk.crowd import Crowd, check_ledger, context_of
 from tests.e2e.server import ServerProcess
 
+FILE_BYTES = 16 * 1024 * 1024
 UIDS = [f"member{number}" for number in range(4)]
 
 
@@ -32,12 +33,15 @@ def crowd(chromium: Browser, own_server: ServerProcess) -> Iterator[Crowd]:
 def test_a_server_that_is_killed_and_drained_loses_nothing_of_what_it_said(
     crowd: Crowd, own_server: ServerProcess
 ) -> None:
-    """Killed without a word, then drained as by a deployment. Nobody is said to have left: all are back in time."""
+    """Killed without a word, then drained as by a deployment. Nobody is said to have left: all are back in time. An
+    upload that was under way is begun anew."""
+    crowd.hear()
+    crowd.on(UIDS[0], "return member.upload(given[0])", FILE_BYTES)
     for how in (signal.SIGKILL, signal.SIGTERM):
-        crowd.hear()
         own_server.stop(how)
         own_server.start()
         crowd.hear()
+        assert crowd.on(UIDS[0], "return member.uploaded") == FILE_BYTES
     crowd.finish()
     check_ledger(crowd, own_server)
     for uid in UIDS:

@@ -146,28 +146,36 @@ for (const vendor of VENDORS) {
     });
   }
 
-  test(`${vendor.name}: media: checked, and refused where there is no storage`, async () => {
+  test(`${vendor.name}: media: what is wrong is refused before anybody is asked`, async () => {
     const client = makeClient(runtime, vendor);
-    /** @type {[string, Promise<unknown>, string][]} */
-    const early = [
-      ["UPLOAD_MEDIA_ERR", client.createMediaMessageByUploading(blob, {}), "INVALID_ARGUMENT"],
-      ["UPLOAD_MEDIA_ERR", client.createMediaMessageByUploading(blob, FILE), "NOT_LOGGED_IN"],
-      ["DOWNLOAD_MEDIA_ERR", client.downloadMedia(""), "INVALID_ARGUMENT"],
-      ["DOWNLOAD_MEDIA_ERR", client.downloadMedia("x"), "NOT_LOGGED_IN"],
-    ];
-    for (const [group, promise, name] of early) assertError(await failure(promise), vendor, group, name);
+    /** @param {any} payload @param {any} [params] */
+    const upload = (payload, params) => client.createMediaMessageByUploading(payload, params);
+    const [sent, fetched] = ["UPLOAD_MEDIA_ERR", "DOWNLOAD_MEDIA_ERR"];
+    /** @param {[string, Promise<unknown>, string][]} cases */
+    const areRefused = async (cases) => {
+      for (const [group, promise, name] of cases) assertError(await failure(promise), vendor, group, name);
+    };
+    await areRefused([
+      [sent, upload(blob), "INVALID_ARGUMENT"],
+      [sent, upload(blob, {}), "INVALID_ARGUMENT"],
+      [sent, upload(blob, { messageType: "TEXT" }), "INVALID_ARGUMENT"],
+      [sent, upload("x", FILE), "NOT_LOGGED_IN"],
+      [fetched, client.downloadMedia(""), "INVALID_ARGUMENT"],
+      [fetched, client.downloadMedia("x"), "NOT_LOGGED_IN"],
+    ]);
     await after(runtime, client.login({ uid: "ann" }));
-    const huge = { ...FILE, description: "x".repeat(32 * 1024 + 1) };
-    const full = { ...FILE, description: "x".repeat(32 * 1024) };
-    /** @type {[string, Promise<unknown>, string][]} */
-    const late = [
-      ["UPLOAD_MEDIA_ERR", client.createMediaMessageByUploading(new Blob([]), FILE), "SIZE_OVERFLOW"],
-      ["UPLOAD_MEDIA_ERR", client.createMediaMessageByUploading(blob, huge), "SIZE_OVERFLOW"],
-      ["UPLOAD_MEDIA_ERR", client.createMediaMessageByUploading(blob, full), "FAILURE"],
-      ["DOWNLOAD_MEDIA_ERR", client.downloadMedia("x"), "FAILURE"],
-      ["PEER_MESSAGE_ERR", client.sendMessageToPeer({ mediaId: "x", messageType: "FILE" }, "bob"), "FAILURE"],
-    ];
-    for (const [group, promise, name] of late) assertError(await failure(promise), vendor, group, name);
+    const thumbnail = new Blob(["x".repeat(32 * 1024 - 8)]);
+    const huge = Object.defineProperty(new Blob(["x"]), "size", { value: 100 * 1024 * 1024 + 1 });
+    await areRefused([
+      [sent, upload("x", FILE), "INVALID_ARGUMENT"],
+      [sent, upload(blob, { ...FILE, thumbnail: "x" }), "INVALID_ARGUMENT"],
+      [sent, upload(blob, { ...FILE, fileName: 7 }), "INVALID_ARGUMENT"],
+      [sent, upload(blob, { ...FILE, description: 7 }), "INVALID_ARGUMENT"],
+      [sent, upload(new Blob([]), FILE), "SIZE_OVERFLOW"],
+      [sent, upload(huge, FILE), "SIZE_OVERFLOW"],
+      [sent, upload(blob, { ...FILE, thumbnail, fileName: "name", description: "öö+" }), "SIZE_OVERFLOW"],
+    ]);
+    assert.deepEqual(server.paramsOf("media.start"), []);
   });
 
   test(`${vendor.name}: what throws`, () => {

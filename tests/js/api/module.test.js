@@ -310,7 +310,7 @@ test("who is logged out waits for nothing: what is logged then goes with the nex
   await after(runtime, client.login({ uid: "ann" }));
   await after(runtime, client.logout());
   const [first] = JSON.parse(fetched[1].init.body).lines;
-  assert.equal(first.text, "RENEW_TOKEN_ERR_USER_NOT_LOGGED_IN: log in first");
+  assert.equal(first.text, "RENEW_TOKEN_ERR_USER_NOT_LOGGED_IN: not logged in");
 });
 
 test("a login that fails is told in the log, though nobody is logged in", async () => {

@@ -31,11 +31,8 @@ test("a frame is one message or a batch, kept in its order", () => {
   const push = { jsonrpc: "2.0", method: "room.sent", params: { seq: 1 } };
   const result = { jsonrpc: "2.0", id: 1, result: {} };
   const error = { jsonrpc: "2.0", id: null, error: { code: -32700, message: "The frame is no JSON." } };
-  assert.deepEqual(decodeFrame(JSON.stringify(push)), [{ kind: "push", method: "room.sent", params: { seq: 1 } }]);
-  assert.deepEqual(
-    decodeFrame(JSON.stringify([result, push, error])).map(({ kind }) => kind),
-    ["result", "push", "error"],
-  );
+  assert.deepEqual(decodeFrame(JSON.stringify(push)), [push]);
+  assert.deepEqual(decodeFrame(JSON.stringify([result, push, error])), [result, push, error]);
 });
 
 for (const frame of ["", "{", "null", "7", "{}", '{"jsonrpc":"1.0","method":"x"}', '{"jsonrpc":"2.0","id":1}', "[7]"]) {

@@ -12,7 +12,7 @@ import { keepTime, workerTimers } from "../../../static/rtm/connection/timers.js
 import { FakeRuntime } from "../support/fake_runtime.js";
 
 test("backoff: the wait is drawn from nothing to a doubling ceiling, up to the cap", () => {
-  const most = new Backoff({ random: () => 1, baseMs: 500, capMs: 3000 });
+  const most = new Backoff({ random: () => 1 }, 3000);
   assert.deepEqual([1, 2, 3, 4, 5].map(() => most.next()), [500, 1000, 2000, 3000, 3000]);
   const least = new Backoff({ random: () => 0 });
   assert.equal(least.next(), 0);
@@ -21,7 +21,7 @@ test("backoff: the wait is drawn from nothing to a doubling ceiling, up to the c
 });
 
 test("backoff: a wait that the server gives is kept, and counts as an attempt", () => {
-  const backoff = new Backoff({ random: () => 1, baseMs: 500 });
+  const backoff = new Backoff({ random: () => 1 });
   assert.equal(backoff.next(1234), 1234);
   assert.equal(backoff.next(), 1000);
 });
@@ -176,7 +176,7 @@ test("pace: work goes on for a slice, then in another, with what was put off bef
     const piece = work.shift();
     if (!piece) return false;
     done.push(piece);
-    if (piece === "b") pace.later(() => done.push("put off"));
+    if (piece === "b") pace.detour(() => done.push("put off"));
     runtime.freeze(5);
     return true;
   });
@@ -208,10 +208,10 @@ test("pace: a rest lets promises be heard before it goes on; stopped, it does no
 });
 
 test("lifecycle: the page wakes its session when it or the network is back", () => {
-  const page = new EventTarget();
   const document = Object.assign(new EventTarget(), { visibilityState: "hidden" });
+  const page = Object.assign(new EventTarget(), { document });
   let woken = 0;
-  const stop = watchPage({ wake: () => (woken += 1) }, { page, document });
+  const stop = watchPage({ wake: () => (woken += 1) }, page);
   document.dispatchEvent(new Event("visibilitychange"));
   assert.equal(woken, 0);
   document.visibilityState = "visible";

@@ -95,6 +95,39 @@ for (const [name, browser] of Object.entries({ ...BROWSERS, "a browser of today"
   });
 }
 
+/** Ann sends an image with a thumbnail, which bob hears of and fetches. */
+const WITH_IMAGE = `
+  var told = [];
+  var clients = ["ann", "bob"].map(function () { return AgoraRTM.createInstance("0123456789abcdef0123456789abcdef"); });
+  clients[1].on("MessageFromPeer", function (image) {
+    told.push(image.messageType + " " + image.size + " " + image.thumbnail.size);
+    clients[1].downloadMedia(image.mediaId).then(function (blob) { told.push("has " + blob.size); });
+  });
+  Promise.all([clients[0].login({ uid: "ann" }), clients[1].login({ uid: "bob" })]).then(function () {
+    var params = { messageType: "IMAGE", thumbnail: new Blob(["small"]) };
+    return clients[0].createMediaMessageByUploading(new Blob(["a large image"]), params);
+  }).then(function (image) {
+    return clients[0].sendMessageToPeer(image, "bob");
+  }).then(function (result) { told.push(result.hasPeerReceived); }, function (error) { told.push(error.message); });
+`;
+
+for (const [name, browser] of Object.entries({ ...BROWSERS, "a browser of today": TODAY })) {
+  test(`legacy: an image is sent and fetched in ${name}`, async () => {
+    const runtime = new FakeRuntime();
+    const { media } = new FakeServer(runtime);
+    const page = openPage(runtime, browser, LEGACY, {
+      http: (url, form) => {
+        const file = media.files.get(/key=(.*?)(&|$)/.exec(url)?.[1] ?? "") ?? assert.fail(url);
+        if (form) file.content = form.get("file");
+        return file.content;
+      },
+    });
+    page.run(WITH_IMAGE);
+    await runtime.advance(10_000);
+    assert.deepEqual(JSON.parse(page.run("JSON.stringify(told.sort())")), ["IMAGE 13 5", "has 13", true]);
+  });
+}
+
 test("legacy: a page of today gets the same globals of both scripts, and keeps its own", () => {
   const names = [MODERN, LEGACY].map((script) => {
     const globals = (/** @type {string} */ code) =>

@@ -1,5 +1,8 @@
 /** What the methods of the fake server do, as docs/protocol.md says, without rates and sizes. */
 
+import { MEDIA_METHODS } from "./fake_media.js";
+import { rpcError } from "./fake_streams.js";
+
 /** @typedef {import("./fake_server.js").FakeServer} FakeServer */
 /** @typedef {import("./fake_server.js").FakeLogin} FakeLogin */
 /** @typedef {import("./fake_runtime.js").FakeSocket} FakeSocket */
@@ -107,9 +110,12 @@ export const METHODS = {
     if (!login.rooms.has(room)) return answer(rpcError(7, "not_in_room"));
     if (follows && follows !== login.taken.get(room)) return answer(rpcError(21, "out_of_turn", true));
     login.taken.set(room, messageId);
+    const made = server.media.message(message);
     const { seq, ts } =
       server.room(room).find(login.uid, messageId) ??
-      server.appendToRoom(room, "room.sent", login.uid, messageId, message);
+      (made
+        ? server.appendToRoom(room, "room.media_sent", login.uid, messageId, { message: made })
+        : server.appendToRoom(room, "room.sent", login.uid, messageId, message));
     answer({ seq, ts });
   },
   "room.set_attributes": (call) => changeAttributes(call, { set: call.params.attributes, isAll: true }),
@@ -138,6 +144,8 @@ export const METHODS = {
     const entries = server.inbox(login.uid).entries.filter(({ sender }) => sender === params.peer);
     answer({ messages: entries, more: false });
   },
+
+  ...MEDIA_METHODS,
 
   "presence.query": ({ server, params, answer }) => answer({ states: statesOf(server, params.uids) }),
   "presence.subscribe": ({ server, login, params, answer }) => {
@@ -200,11 +208,6 @@ export const METHODS = {
   },
 };
 
-/** @param {number} code @param {string} name @param {boolean} [retryable] @param {object} [more] */
-export function rpcError(code, name, retryable = false, more = {}) {
-  return { error: { code, message: name, data: { name, retryable, ...more } } };
-}
-
 /** @param {string} uid @param {string} id @returns {FakeLogin} */
 function newLogin(uid, id) {
   return {
@@ -258,9 +261,11 @@ function changeAttributes({ server, login, params, answer }, { set = {}, deleted
 /** @param {FakeServer} server @param {string} sender @param {string} peer @param {any} params @param {(outcome: any) => void} answer */
 function sendTo(server, sender, peer, { message_id: messageId, message, offline, historical }, answer) {
   const inbox = server.inbox(peer);
-  const body = { message, ...(offline && { offline }), ...(historical && { historical }) };
+  const made = server.media.message(message);
+  const body = { message: made ?? message, ...(offline && { offline }), ...(historical && { historical }) };
   const known = inbox.find(sender, messageId);
-  const entry = known ?? server.appendToInbox(peer, "peer.sent", sender, messageId, body);
+  const event = made ? "peer.media_sent" : "peer.sent";
+  const entry = known ?? server.appendToInbox(peer, event, sender, messageId, body);
   const settle = (/** @type {boolean} */ received) => {
     server.receipts.delete(look);
     if (!received && !offline) inbox.withdraw(entry.seq);

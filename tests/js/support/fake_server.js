@@ -3,9 +3,10 @@
  * lost replies, refusals, restarts. What its methods do is in fake_methods.js.
  */
 
-import { METHODS, removed, rpcError } from "./fake_methods.js";
+import { FakeMedia } from "./fake_media.js";
+import { METHODS, removed } from "./fake_methods.js";
 import { FakeSocket } from "./fake_runtime.js";
-import { FakeRoom, FakeStream } from "./fake_streams.js";
+import { FakeRoom, FakeStream, rpcError } from "./fake_streams.js";
 
 export { rpcError };
 
@@ -37,6 +38,7 @@ export class FakeServer {
   logins = new Map();
   /** @type {Map<string, any>} by caller and id */
   invitations = new Map();
+  media = new FakeMedia();
   /** @type {Set<() => void>} what looks again when an inbox is acknowledged */
   receipts = new Set();
   /** @type {{method: string, params: any}[]} all requests in order, over all connections */

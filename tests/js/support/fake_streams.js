@@ -2,6 +2,11 @@
 
 /** @typedef {import("../../../static/rtm/connection/protocol.js").Entry} Entry */
 
+/** @param {number} code @param {string} name @param {boolean} [retryable] @param {object} [more] */
+export function rpcError(code, name, retryable = false, more = {}) {
+  return { error: { code, message: name, data: { name, retryable, ...more } } };
+}
+
 export class FakeStream {
   epoch = "";
   head = 0;

@@ -37,7 +37,7 @@ const AFTER = [
   ),
   ...["at", "matchAll", "replaceAll", "trimEnd", "trimStart", "isWellFormed"].map((name) => `String.prototype.${name}`),
   ...["TypedArray.prototype.at", "TypedArray.prototype.findLast", "globalThis", "BigInt"],
-  ...["AggregateError", "FinalizationRegistry", "WeakRef", "queueMicrotask", "structuredClone"],
+  ...["Blob.prototype.arrayBuffer", "AggregateError", "FinalizationRegistry", "WeakRef", "queueMicrotask", "structuredClone"],
 ];
 const CHROME_49 = [...ES2017, ...AFTER, "AbortController"];
 const CHROME_63 = [...AFTER, "AbortController"];
@@ -111,7 +111,8 @@ function openWorker(runtime, browser, text) {
 /**
  * @typedef {object} Surroundings
  * @property {"runs" | "is forbidden" | "fails"} [worker] what becomes of the page's workers
- * @property {(url: string) => string} [http] what is at an address
+ * @property {(url: string, form: {get: (name: string) => any} | null) => any} [http] what is at an address: a text, or
+ *   a blob
  */
 
 /**
@@ -125,6 +126,37 @@ function openWorker(runtime, browser, text) {
 export function openPage(runtime, browser, script, { worker = "runs", http = () => "" } = {}) {
   /** @type {{text: string}[]} */
   const workers = [];
+  // Made anew for each page: what the browser has not is taken away from it.
+  class PageBlob {
+    bytes;
+
+    /** @param {any[]} [parts] texts, bytes of the page's own, blobs */
+    constructor(parts = []) {
+      const bytesOf = (/** @type {any} */ part) => (typeof part === "string" ? Buffer.from(part) : (part.bytes ?? part));
+      this.bytes = Uint8Array.from(Array.from(parts, (part) => Array.from(bytesOf(part))).flat());
+    }
+
+    get size() {
+      return this.bytes.length;
+    }
+
+    async arrayBuffer() {
+      return this.bytes.buffer;
+    }
+  }
+  class PageForm {
+    #values = new Map();
+
+    /** @param {string} name @param {unknown} value */
+    append(name, value) {
+      this.#values.set(name, value);
+    }
+
+    /** @param {string} name */
+    get(name) {
+      return this.#values.get(name);
+    }
+  }
   const crypto = {
     getRandomValues: (/** @type {Uint8Array} */ bytes) => {
       for (let index = 0; index < bytes.length; index++) bytes[index] = 7 * index;
@@ -147,18 +179,30 @@ export function openPage(runtime, browser, script, { worker = "runs", http = () 
     WebSocket: function (/** @type {string} */ address) {
       return runtime.openSocket(address);
     },
-    Blob: function (/** @type {string[]} */ parts) {
-      return { text: parts.join("") };
+    Blob: PageBlob,
+    FormData: PageForm,
+    FileReader: function () {
+      const reader = {
+        /** @type {ArrayBuffer | null} */
+        result: null,
+        onload: () => {},
+        readAsArrayBuffer: (/** @type {InstanceType<typeof PageBlob>} */ blob) => {
+          reader.result = blob.bytes.buffer;
+          runtime.setTimeout(() => reader.onload(), 0);
+        },
+      };
+      return reader;
     },
     MessageChannel: function () {
       const port1 = { onmessage: (/** @type {unknown} */ _event) => {}, close() {} };
       const port2 = { postMessage: (/** @type {unknown} */ data) => runtime.setTimeout(() => port1.onmessage({ data }), 0) };
       return { port1, port2 };
     },
-    Worker: function (/** @type {{text: string}} */ blob) {
+    Worker: function (/** @type {InstanceType<typeof PageBlob>} */ blob) {
       if (worker === "is forbidden") throw new Error("refused by the content security policy");
-      workers.push(blob);
-      const opened = openWorker(runtime, browser, blob.text);
+      const text = new TextDecoder().decode(blob.bytes);
+      workers.push({ text });
+      const opened = openWorker(runtime, browser, text);
       if (worker === "fails") {
         opened.postMessage = () => {};
         runtime.setTimeout(() => opened.onerror({}), 0);
@@ -170,18 +214,25 @@ export function openPage(runtime, browser, script, { worker = "runs", http = () 
     clearTimeout: runtime.clearTimeout,
     atob,
     btoa,
-    fetch: async (/** @type {string} */ address) => ({ ok: true, json: async () => JSON.parse(http(address)) }),
+    fetch: async (/** @type {string} */ address) => ({ ok: true, json: async () => JSON.parse(http(address, null)) }),
     XMLHttpRequest: function () {
       let address = "";
       const xhr = {
         status: 200,
         responseText: "",
+        response: null,
+        upload: {},
         onload: () => {},
+        onloadend: () => {},
         setRequestHeader() {},
         open: (/** @type {string} */ _method, /** @type {string} */ url) => (address = url),
-        send: () => {
-          xhr.responseText = http(address);
-          runtime.setTimeout(() => xhr.onload(), 0);
+        send: (/** @type {any} */ form) => {
+          xhr.response = http(address, form);
+          xhr.responseText = String(xhr.response);
+          runtime.setTimeout(() => {
+            xhr.onload();
+            xhr.onloadend();
+          }, 0);
         },
       };
       return xhr;

@@ -23,6 +23,8 @@ export class Member extends Person {
   openedMs = 0;
   /** @type {{state: string, atMs: number}[]} */
   course = [];
+  /** The size of the file, or why it is not there. @type {Promise<number | string> | null} */
+  uploaded = null;
   #room;
   /** @type {any} */
   #channel = null;
@@ -102,6 +104,22 @@ export class Member extends Person {
     );
     this.#underWay.push(settled);
     return settled;
+  }
+
+  /** Begins to upload a file, and resolves when a part of it is on its way. @param {number} size */
+  upload(size) {
+    return new Promise((resolve) => {
+      const onOperationProgress = (/** @type {{currentSize: number}} */ { currentSize }) => {
+        if (currentSize > 0) resolve(currentSize < size);
+      };
+      const payload = new Blob([new Uint8Array(size)]);
+      this.uploaded = this.client
+        .createMediaMessageByUploading(payload, { messageType: "FILE" }, { onOperationProgress })
+        .then(
+          (/** @type {{size: number}} */ message) => message.size,
+          (/** @type {Error} */ error) => error.message,
+        );
+    });
   }
 
   /** Until this client has heard of new messages of every one of these, since now. @param {string[]} uids */
