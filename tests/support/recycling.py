@@ -14,20 +14,17 @@ from unittest import mock
 import psycopg
 from django.db import DEFAULT_DB_ALIAS, connections
 
+_waiting: list[Any] = []
+
 
 @contextlib.contextmanager
 def recycled_connections() -> Iterator[None]:
-    """For the session's own database, in all threads. At the end those that wait are closed for good."""
+    """For the session's own database, in all threads."""
     wrapper: Any = type(connections[DEFAULT_DB_ALIAS])
     opens, closes = wrapper.get_new_connection, wrapper._close
-    waiting: list[Any] = []  # its methods are atomic
 
     def get_new_connection(self: Any, params: dict[str, Any]) -> Any:
-        while self.alias == DEFAULT_DB_ALIAS:
-            try:
-                found = waiting.pop()
-            except IndexError:
-                break
+        while self.alias == DEFAULT_DB_ALIAS and (found := _take()) is not None:
             if _is_at_rest(found):
                 return found
             found.close()
@@ -35,14 +32,26 @@ def recycled_connections() -> Iterator[None]:
 
     def _close(self: Any) -> None:
         if self.alias == DEFAULT_DB_ALIAS and self.connection is not None and _is_at_rest(self.connection):
-            waiting.append(self.connection)
+            _waiting.append(self.connection)
         else:
             closes(self)
 
     with mock.patch.multiple(wrapper, get_new_connection=get_new_connection, _close=_close):
         yield
-    for found in waiting:
+    close_waiting()
+
+
+def close_waiting() -> None:
+    """For good: before a test ends sessions in the server, which takes a moment to tell."""
+    while (found := _take()) is not None:
         found.close()
+
+
+def _take() -> Any:
+    try:
+        return _waiting.pop()
+    except IndexError:
+        return None
 
 
 def _is_at_rest(found: sqlite3.Connection | psycopg.Connection[Any]) -> bool:
