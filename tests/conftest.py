@@ -80,7 +80,9 @@ def pytest_configure(config: pytest.Config) -> None:
 def keep_files_in_memory() -> None:
     """Temporary ones, of this process and those it starts, where there is room and nobody has said where: what is
     synced to a disk at each commit is worth nothing when the session ends, and disks are slow."""
-    if "TMPDIR" not in os.environ and MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > MEMORY_BYTES:
+    if "TMPDIR" in os.environ or not MEMORY.is_dir() or os.statvfs(MEMORY).f_flag & os.ST_NOEXEC:
+        return
+    if shutil.disk_usage(MEMORY).free > MEMORY_BYTES:
         tempfile.tempdir = os.environ["TMPDIR"] = str(MEMORY)
 
 
