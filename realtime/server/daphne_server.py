@@ -29,6 +29,7 @@ from realtime.server.lifecycle import (
     SHUTDOWN_LIMIT_S,
     STOP_SIGNALS,
     Lifecycle,
+    goodbyes,
     refuse,
     within,
 )
@@ -154,8 +155,14 @@ class DrainingDaphne(Server):  # type: ignore[misc]
         for protocol in list(self.connections):
             if isinstance(protocol, ClosingProtocol) and protocol.state == protocol.STATE_OPEN:
                 protocol.close(1012)
+        await goodbyes(self._has_closing)
         await self._end_applications()
         await within(SHUTDOWN_LIMIT_S, self._lifecycle.shutdown, "the shutdown")
+
+    def _has_closing(self) -> bool:
+        """Whether a client has been sent a close frame, and has not answered it."""
+        connections = self.connections
+        return any(isinstance(each, ClosingProtocol) and each.state == each.STATE_CLOSING for each in connections)
 
     async def _end_applications(self) -> None:
         """Requests under way get their time, then they are cancelled."""
