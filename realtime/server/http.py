@@ -27,7 +27,7 @@ from websockets.http11 import Request
 
 from realtime.server import LINGER_S, MAX_HEAD_BYTES, REQUEST_S
 from realtime.server.protocol import FramePassingProtocol
-from realtime.server.reads import PiecewiseReads
+from realtime.server.reads import READ_BYTES, PiecewiseReads
 from realtime.server.sendfile import FileSending
 
 FILE_EXTENSION: Final = "rostrum.file"
@@ -50,7 +50,6 @@ class LimitedHttpProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        transport.set_protocol(PiecewiseReads(self))
         self._expect_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -84,6 +83,8 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self._stop_timer()
         self._head_bytes = 0
         self._body_bytes = next((int(value) for name, value in self.headers if name == b"content-length"), 0)
+        if self._body_bytes > READ_BYTES:
+            self.transport.set_protocol(PiecewiseReads(self))
         super().on_headers_complete()
         cycle = self.cycle
         if cycle is not None and cycle.scope is self.scope and self.scheme == "http":

@@ -1,4 +1,4 @@
-"""How bytes come to a protocol: into one buffer for all connections, a piece at a time.
+"""How a large body comes to a protocol: into one buffer for all connections, a piece at a time.
 
 uvloop would make a new buffer of up to 250 KB for each read, and what takes a body apart makes copies of it: memory of
 that size comes from the system each time and goes back there, which costs more than the copies, and adds up where many
