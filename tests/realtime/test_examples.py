@@ -17,6 +17,8 @@ from realtime.runtime import Runtime
 from tests.support.conversation import Player
 from tests.support.media import upload
 
+pytestmark = pytest.mark.shapeless
+
 
 async def stop_reading_from_ann(player: Player) -> None:
     (session,) = [session for session in player.runtime.sessions.all() if session.uid == "ann"]
