@@ -10,6 +10,7 @@ belongs to one. There are no transactions around tests, since the engine's threa
 """
 
 import contextlib
+import gc
 import os
 import shutil
 import tempfile
@@ -93,6 +94,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     chosen = [item for item in items if "shapeless" not in item.keywords]
     config.hook.pytest_deselected(items=[item for item in items if "shapeless" in item.keywords])
     items[:] = chosen
+
+
+def pytest_collection_finish() -> None:
+    """What was imported and collected stays: the garbage collector need not look at it again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

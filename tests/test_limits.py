@@ -25,6 +25,8 @@ from tests.support.client import CallFailed
 from tests.support.clock import Lifetime, clocked_runtimes
 from tests.support.rest import Api, request
 
+pytestmark = pytest.mark.shapeless
+
 ROOT: Final = Path(settings.BASE_DIR)
 NOTHING: Final = {"no_such_param": True}
 """A rate is spent before the params are looked at."""

@@ -15,6 +15,8 @@ from realtime.rest.errors import VENDOR_FAILURES
 from tests.support.rest import Api
 from tests.support.server_process import server_process
 
+pytestmark = pytest.mark.shapeless
+
 PAGE: Final = (Path(settings.BASE_DIR) / "docs" / "rest.md").read_text()
 EXAMPLES: Final = re.findall(r"```sh\n(.*?)```\n+```json\n(.*?)```", PAGE, re.DOTALL)
 MADE_UP: Final = frozenset({"request_id", "location", "ms", "ts", "token", "expires_at", "until"})

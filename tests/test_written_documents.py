@@ -12,6 +12,8 @@ import pytest
 from django.conf import settings
 from django.core.management import get_commands, load_command_class
 
+pytestmark = pytest.mark.shapeless
+
 ROOT = Path(settings.BASE_DIR)
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), ROOT / "benchmarks" / "README.md"])
 TESTS = ROOT / "tests"

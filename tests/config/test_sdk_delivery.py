@@ -21,6 +21,8 @@ from django.test import Client
 
 from tests.support.server_process import server_process
 
+pytestmark = pytest.mark.shapeless
+
 DIST = Path(settings.BASE_DIR) / "static" / "rtm" / "dist"
 PACKAGE = json.loads((DIST / "package.json").read_text())
 PINNED = f"{PACKAGE['version']}-{PACKAGE['build']}"

@@ -224,7 +224,7 @@ def test_caller_and_callee_always_end_in_states_that_fit(make_project: Callable[
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=40,
+            max_examples=25,
             stateful_step_count=25,
             deadline=None,
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],

@@ -178,7 +178,7 @@ def grow(inbox: Inbox, entries: int) -> None:
         inbox.sift()
 
 
-@pytest.mark.parametrize("entries", [10, 1_000, 20_000])
+@pytest.mark.parametrize("entries", [10, 1_000, 8_000])
 def test_sifting_and_opening_ask_as_much_of_a_long_inbox_as_of_a_short_one(project: Project, entries: int) -> None:
     inbox = Inbox(project)
     grow(inbox, entries)
@@ -224,7 +224,7 @@ def test_nothing_is_sifted_of_an_inbox_that_is_read(project: Project) -> None:
 def test_what_was_never_sifted_is_opened_in_steps(project: Project) -> None:
     """Each is a short transaction of its own: other work comes between."""
     inbox = Inbox(project)
-    inbox.append(KEPT, 20_000)
+    inbox.append(KEPT, 8_000)
     steps = 0
     after = None
     while after is None:
@@ -236,8 +236,8 @@ def test_what_was_never_sifted_is_opened_in_steps(project: Project) -> None:
         assert len(own_queries(asked)) <= 9
         assert before - len(inbox.delivered(0)) <= sifting.STEP
         after = opened.after if opened.is_sifted else None
-    assert steps == 19_800 // sifting.STEP + 1
-    assert inbox.delivered(after) == list(range(19_801, 20_001))
+    assert steps == 7_800 // sifting.STEP + 1
+    assert inbox.delivered(after) == list(range(7_801, 8_001))
 
 
 def test_a_newer_login_ends_an_older_ones_opening(project: Project) -> None:
@@ -281,7 +281,7 @@ def short_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sifting, "STEP", 3)
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(story=st.lists(acts, min_size=5, max_size=30))
 def test_rule_peers_the_newest_are_delivered_whatever_was_sifted_before(
     make_project: Callable[..., Project], short_steps: None, story: list[tuple[str, ...]]

@@ -20,6 +20,8 @@ from realtime.openrpc import build_openrpc, references
 from realtime.registry import EVENTS, METHODS
 from tests.support.json_schema import problems
 
+pytestmark = pytest.mark.shapeless
+
 Json = dict[str, Any]
 DOCS = Path(settings.BASE_DIR) / "docs"
 MEDIA_EVENTS = {"peer.media_sent", "room.media_sent"}

@@ -32,6 +32,8 @@ FILE = {
     "content_type": "application/octet-stream",
 }
 
+pytestmark = pytest.mark.shapeless
+
 
 async def stop_reading_from_ann(player: Player) -> None:
     (session,) = [session for session in player.runtime.sessions.all() if session.uid == "ann"]

@@ -47,6 +47,7 @@ def test_a_port_that_is_taken_is_said() -> None:
         call_command("serve", port=other.getsockname()[1])
 
 
+@pytest.mark.shapeless
 async def test_an_unknown_server_in_the_environment_is_said() -> None:
     async with server_process(*command("--port=0"), env={"SERVER": "nginx"}, ready=False) as process:
         assert await process.exit_code() == 1
@@ -66,12 +67,14 @@ async def check_service(process: ServerProcess) -> None:
     assert await process.exit_code() == 0
 
 
+@pytest.mark.shapeless
 @pytest.mark.parametrize("options", [[], ["--stock"], ["--server=daphne"]], ids=["uvicorn", "stock", "daphne"])
 async def test_the_service_starts_prints_its_address_and_drains(options: list[str]) -> None:
     async with server_process(*command("--port=0", *options)) as process:
         await check_service(process)
 
 
+@pytest.mark.shapeless
 async def test_the_environment_says_where_to_listen() -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]

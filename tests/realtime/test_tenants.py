@@ -2,10 +2,13 @@
 
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from asgiref.sync import sync_to_async
 
 from activity.models import BusinessId
@@ -21,18 +24,40 @@ TEXT = {"type": "TEXT", "text": "theirs"}
 @dataclass
 class World:
     """`theirs` and `other` are ann and bob of one project, in "math", where ann has sent "m1", set attributes
-    as "m2", invited bob as "i1" and sent a file. Both have attributes of their own, and ann has subscribed to bob and
-    cal. `ours` is ann of another project, logged in and nowhere."""
+    as "m2" and sent a file. Both have attributes of their own, and ann has subscribed to bob and cal, and invited bob
+    as `invitation`. `ours` is ann of another project, logged in and nowhere."""
 
     lifetime: Lifetime
-    app: str
+    place: int
     theirs: Client
     other: Client
-    ours: Client
     session: str
     epoch: str
-    place: int
     media: str
+    app: str = field(init=False)
+    ours: Client = field(init=False)
+    invitation: str = field(init=False)
+    _ids: "count[int]" = field(default_factory=lambda: count(1))
+
+    def new_id(self) -> str:
+        return f"p{next(self._ids)}"
+
+    async def begin(self) -> None:
+        """Makes a project of ours."""
+        self.app = (await sync_to_async(Project.objects.create)(name="ours")).app_id
+        self.ours = self.lifetime.open_client(self.place)
+        await self.ours.login(self.app, "ann")
+        self.invitation = self.new_id()
+        await self.theirs.call("invitation.send", invitation=self.invitation, peer="bob", content="theirs")
+        await self.told_theirs()
+
+    async def end(self) -> None:
+        """Nobody of ours is left, and theirs are as they were."""
+        _, _, *ours = self.lifetime.clients
+        for client in ours:
+            await client.close()
+        del self.lifetime.clients[2:]
+        await self.theirs.call("invitation.cancel", invitation=self.invitation)
 
     async def theirs_is(self) -> Json:
         """All that their project can tell of itself."""
@@ -59,13 +84,14 @@ class World:
         return told
 
 
-@pytest.fixture(params=[0, 1], ids=["same process", "other process"])
-async def world(make_project: Callable[..., Project], request: pytest.FixtureRequest) -> AsyncIterator[World]:
-    there, here = [await sync_to_async(make_project)() for _ in range(2)]
+@asynccontextmanager
+async def inhabited(place: int) -> AsyncIterator[World]:
+    """With theirs, and nobody of ours yet."""
+    there = (await sync_to_async(Project.objects.create)(name="theirs")).app_id
     async with clocked_runtimes(2) as lifetime:
         theirs, other = lifetime.open_client(), lifetime.open_client()
-        session = (await theirs.login(there.app_id, "ann"))["session"]
-        await other.login(there.app_id, "bob")
+        session = (await theirs.login(there, "ann"))["session"]
+        await other.login(there, "bob")
         for client in (theirs, other):
             await client.call("room.join", room="math")
         await theirs.call("room.send", room="math", message_id="m1", message=TEXT)
@@ -73,14 +99,37 @@ async def world(make_project: Callable[..., Project], request: pytest.FixtureReq
         await theirs.call("presence.subscribe", uids=["bob", "cal"])
         for client in (theirs, other):
             await client.call("user.set_attributes", attributes={"theirs": "1"})
-        await theirs.call("invitation.send", invitation="i1", peer="bob", content="theirs")
         epoch = (await theirs.call("stream.read", stream="room:math", after=0))["epoch"]
-        ours = lifetime.open_client(request.param)
-        await ours.login(here.app_id, "ann")
-        media = await give_media(there.app_id, "ann", secrets.token_hex(16), b"theirs")
+        media = await give_media(there, "ann", secrets.token_hex(16), b"theirs")
         await theirs.call("media.finish", media=media)
-        world = World(lifetime, here.app_id, theirs, other, ours, session, epoch, request.param, media)
-        await world.told_theirs()
+        yield World(lifetime, place, theirs, other, session, epoch, media)
+
+
+@pytest.fixture(scope="module", params=[0, 1], ids=["same process", "other process"])
+def place(request: pytest.FixtureRequest, _database: None) -> int:
+    chosen: int = request.param
+    return chosen
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def theirs(place: int) -> AsyncIterator[World]:
+    async with inhabited(place) as world:
+        yield world
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def world(theirs: World) -> AsyncIterator[World]:
+    """Theirs are the same for all methods: each leaves them as they were."""
+    await theirs.begin()
+    yield theirs
+    await theirs.end()
+
+
+@pytest.fixture
+async def own_world(place: int) -> AsyncIterator[World]:
+    """One in which the test may do anything."""
+    async with inhabited(place) as world:
+        await world.begin()
         yield world
 
 
@@ -246,19 +295,21 @@ async def read(world: World) -> None:
 @isolates("inbox.ack")
 async def inbox_ack(world: World) -> None:
     """It counts for one's own inbox, where the same seqs are others."""
-    await world.theirs.send_to("bob", "theirs", "p1", offline=True)
+    message_id = world.new_id()
+    await world.theirs.send_to("bob", "theirs", message_id, offline=True)
     await world.ours.notify("inbox.ack", seq=1)
-    assert await world.ours.send_to("bob", "ours", "p1") is False
+    assert await world.ours.send_to("bob", "ours", message_id) is False
     assert world.other.texts() == ["theirs"]
 
 
 @isolates("peer.send")
 async def peer_send(world: World) -> None:
     """Their bob is here, ours is not; the same message id is another message."""
-    assert await world.theirs.send_to("bob", "theirs", "p1") is True
+    message_id = world.new_id()
+    assert await world.theirs.send_to("bob", "theirs", message_id) is True
     assert world.other.texts() == ["theirs"]
-    assert await world.ours.send_to("bob", "ours", "p1", offline=True) is False
-    assert await world.ours.send_to("ann", "ours", "p2") is True
+    assert await world.ours.send_to("bob", "ours", message_id, offline=True) is False
+    assert await world.ours.send_to("ann", "ours", world.new_id()) is True
 
 
 @isolates("peer.send_many")
@@ -269,7 +320,7 @@ async def peer_send_many(world: World) -> None:
 
 @isolates("peer.history")
 async def peer_history(world: World) -> None:
-    await world.theirs.send_to("bob", "theirs", "p1", historical=True)
+    await world.theirs.send_to("bob", "theirs", world.new_id(), historical=True)
     assert world.other.texts() == ["theirs"]
     assert await world.ours.call("peer.history", peer="bob") == {"messages": [], "more": False}
 
@@ -341,7 +392,7 @@ async def changes_user(world: World, method: str, **params: Any) -> None:
 @isolates("invitation.send")
 async def invitation_send(world: World) -> None:
     """The same id is another invitation, and bob is not here to get it."""
-    sent = await world.ours.call("invitation.send", invitation="i1", peer="bob", content="ours")
+    sent = await world.ours.call("invitation.send", invitation=world.invitation, peer="bob", content="ours")
     assert (sent["state"], sent["reason"], sent["step"]) == ("FAILED", "PEER_OFFLINE", 1)
 
 
@@ -363,12 +414,12 @@ async def invitation_refuse(world: World) -> None:
 async def answers(world: World, method: str, **params: Any) -> None:
     """A bob of ours is not the bob that theirs invited."""
     bob = await world.lifetime.enter(world.app, "bob", place=world.place)
-    assert await refusal(bob, method, invitation="i1", caller="ann", **params) == "invitation_not_found"
+    assert await refusal(bob, method, invitation=world.invitation, caller="ann", **params) == "invitation_not_found"
 
 
 @isolates("invitation.cancel")
 async def invitation_cancel(world: World) -> None:
-    assert await refusal(world.ours, "invitation.cancel", invitation="i1") == "invitation_not_found"
+    assert await refusal(world.ours, "invitation.cancel", invitation=world.invitation) == "invitation_not_found"
 
 
 @isolates("invitation.list")
@@ -404,6 +455,7 @@ def test_every_method_has_an_isolation_case() -> None:
     assert set(CASES) == set(METHODS)
 
 
+@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize("method", METHODS)
 async def test_projects_do_not_see_each_other(world: World, method: str) -> None:
     before = await world.theirs_is()
@@ -420,25 +472,25 @@ async def test_projects_do_not_see_each_other(world: World, method: str) -> None
     assert [each["state"] for each in before["invitations"]["invitations"]] == ["SENT"]
 
 
-async def test_what_one_project_does_is_not_told_to_the_other(world: World) -> None:
+async def test_what_one_project_does_is_not_told_to_the_other(own_world: World) -> None:
     """The other way round: with both in the room, what theirs do is heard by theirs alone."""
-    await world.ours.call("room.join", room="math")
-    await world.ours.call("presence.subscribe", uids=["ann", "bob"])
-    await world.told_theirs()
-    while not world.ours.pushes.empty():
-        world.ours.pushes.get_nowait()
-    await world.theirs.call("room.send", room="math", message_id="m3", message=TEXT)
-    await world.theirs.call("room.clear_attributes", room="math", message_id="m4")
-    await world.other.call("room.leave", room="math")
-    await world.theirs.call("session.logout")
-    await world.lifetime.news(world.ours)
-    await world.lifetime.pass_time(3, world.ours)
-    assert world.ours.pushes.empty()
+    await own_world.ours.call("room.join", room="math")
+    await own_world.ours.call("presence.subscribe", uids=["ann", "bob"])
+    await own_world.told_theirs()
+    while not own_world.ours.pushes.empty():
+        own_world.ours.pushes.get_nowait()
+    await own_world.theirs.call("room.send", room="math", message_id="m3", message=TEXT)
+    await own_world.theirs.call("room.clear_attributes", room="math", message_id="m4")
+    await own_world.other.call("room.leave", room="math")
+    await own_world.theirs.call("session.logout")
+    await own_world.lifetime.news(own_world.ours)
+    await own_world.lifetime.pass_time(3, own_world.ours)
+    assert own_world.ours.pushes.empty()
 
 
-async def test_what_one_project_spends_is_not_taken_from_the_other(world: World) -> None:
+async def test_what_one_project_spends_is_not_taken_from_the_other(own_world: World) -> None:
     for _ in range(5):
-        await world.theirs.call("room.members", room="math")
-    assert await refusal(world.theirs, "room.members", room="math") == "too_often"
-    await world.ours.call("room.join", room="math")
-    assert await world.ours.call("room.members", room="math")
+        await own_world.theirs.call("room.members", room="math")
+    assert await refusal(own_world.theirs, "room.members", room="math") == "too_often"
+    await own_world.ours.call("room.join", room="math")
+    assert await own_world.ours.call("room.members", room="math")

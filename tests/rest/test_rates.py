@@ -15,6 +15,8 @@ from tests.support.client import CallFailed
 from tests.support.clock import Lifetime, clocked_runtimes
 from tests.support.rest import Answer, Api, request
 
+pytestmark = pytest.mark.shapeless
+
 V1: Final = "/api/v1/projects/{app_id}"
 VENDOR: Final = "/dev/v2/project/{app_id}/rtm"
 SAME: Final = {

@@ -17,6 +17,8 @@ from tests.support.clock import clocked_runtimes
 from tests.support.doubles import until
 from tests.support.rest import Api, basic
 
+pytestmark = pytest.mark.shapeless
+
 MORE = {"type": "http.request", "body": b"{", "more_body": True}
 NOTHING_YET = {**MORE, "body": b""}
 

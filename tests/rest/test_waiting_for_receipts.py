@@ -64,6 +64,7 @@ async def test_a_large_head_counts_until_the_answer(make_api: Callable[..., Api]
         assert (lifetime.runtime.pressure.bytes, lifetime.runtime.part(Rest).slots.taken) == (0, 0)
 
 
+@pytest.mark.shapeless
 async def test_who_waits_keeps_nothing_of_the_body_in_memory(
     make_api: Callable[..., Api], monkeypatch: pytest.MonkeyPatch
 ) -> None:

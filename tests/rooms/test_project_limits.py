@@ -114,6 +114,7 @@ def test_every_size_is_tried_here() -> None:
     assert set(REFUSED) | CUT | ELSEWHERE == {field.name for field in fields(Sizes)}
 
 
+@pytest.mark.shapeless
 @pytest.mark.parametrize("name", REFUSED)
 async def test_a_projects_own_size_holds(enter: Enter, make_project: Callable[..., Project], name: str) -> None:
     project = await sync_to_async(make_project)(limits={"sizes": {name: LIMIT}})

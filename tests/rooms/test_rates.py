@@ -10,6 +10,8 @@ from projects.limits import RATES
 from tests.support.client import CallFailed, Client
 from tests.support.clock import Lifetime
 
+pytestmark = pytest.mark.shapeless
+
 _serial = count(1)
 
 

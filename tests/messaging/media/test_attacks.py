@@ -86,6 +86,7 @@ async def test_an_image_that_is_a_page_as_well_is_shown_as_an_image_only(
     assert SCRIPT not in small.body
 
 
+@pytest.mark.shapeless
 @pytest.mark.parametrize("length", [6, 8])
 async def test_what_has_another_size_than_announced_is_refused(ann: Client, storage: MediaStorage, length: int) -> None:
     """Also where the storage let it pass."""

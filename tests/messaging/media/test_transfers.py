@@ -51,6 +51,7 @@ async def test_a_finished_file_is_kept_once(local_storage: LocalMediaStorage, an
     assert files(local_storage) == [media.checked_key]
 
 
+@pytest.mark.shapeless
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "WEBP"])
 async def test_an_image_is_measured_and_gets_a_thumbnail(storage: MediaStorage, ann: Client, kind: str) -> None:
     found = await finished(ann, picture(kind), "IMAGE", "board")
@@ -65,6 +66,7 @@ async def test_an_image_is_measured_and_gets_a_thumbnail(storage: MediaStorage, 
         assert thumbnail.size == (320, 240)
 
 
+@pytest.mark.shapeless
 async def test_a_thumbnail_keeps_the_orientation_and_nothing_else_of_the_camera(
     local_storage: LocalMediaStorage, ann: Client
 ) -> None:
@@ -81,6 +83,7 @@ async def test_a_thumbnail_keeps_the_orientation_and_nothing_else_of_the_camera(
         assert (thumbnail.size, dict(thumbnail.getexif())) == ((240, 320), {})
 
 
+@pytest.mark.shapeless
 async def test_a_grey_image_of_16_bits_keeps_its_shades(local_storage: LocalMediaStorage, ann: Client) -> None:
     found = await finished(ann, picture("PNG", (1000, 500), 0x8000, mode="I;16"), "IMAGE")
     small = await fetch((await ann.call("media.url", media=found["media"], thumbnail=True))["url"])
@@ -88,6 +91,7 @@ async def test_a_grey_image_of_16_bits_keeps_its_shades(local_storage: LocalMedi
         assert thumbnail.getpixel((0, 0)) == (128, 128, 128)
 
 
+@pytest.mark.shapeless
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "P", "L", "I;16", "1"])
 async def test_images_of_every_mode_get_a_thumbnail(local_storage: LocalMediaStorage, ann: Client, mode: str) -> None:
     found = await finished(ann, picture("PNG", (1000, 500), 0, mode=mode), "IMAGE")

@@ -226,7 +226,7 @@ def test_the_memory_store_is_the_model_and_never_suspends() -> None:
     class MemoryMachine(PresenceMachine):
         make_harness = MemoryHarness
 
-    run_state_machine_as_test(MemoryMachine, settings=settings(max_examples=300, stateful_step_count=60))
+    run_state_machine_as_test(MemoryMachine, settings=settings(max_examples=150, stateful_step_count=60))
 
 
 def test_the_redis_store_is_the_model(presence_redis: PrivateRedis) -> None:
