@@ -6,6 +6,8 @@ PYTEST := $(PY) -m pytest
 # Each is installed again only when its lock changes.
 PYTHON_READY := .venv/.locked
 NODE_READY := node_modules/.package-lock.json
+# What the tests run, of scripts/system.py.
+PROGRAMS := redis postgresql chromium ip ceph
 
 # What the checks run with: the settings of a server on the open Internet, and a data folder of their own.
 SAFE_ENV := DEBUG=false ROSTRUM_DATA=var/check HTTPS=true ALLOWED_HOSTS=rostrum.example SECURE_HSTS_SECONDS=31536000 \
@@ -36,11 +38,14 @@ run-cluster: $(PYTHON_READY) ## Start PostgreSQL, Redis and two server processes
 
 # --- Testing
 
-test: check test-js test-parts ## Run every check and test
+# Packages come while the checks run.
+test: $(PYTHON_READY) $(NODE_READY) ## Run every check and test
+	@$(PY) -m scripts.side_by_side "packages=$(PY) -m scripts.system $(PROGRAMS)" "check=make check test-js"
+	@make test-parts
 
 # Side by side: for much of their time they wait, for leases to end and processes to come back.
 test-parts: $(PYTHON_READY) $(NODE_READY) ## test-embedded, test-cluster and test-browser at once
-	@$(PY) -m scripts.system redis postgresql chromium ip
+	@$(PY) -m scripts.system $(PROGRAMS)
 	@$(PY) -m scripts.side_by_side \
 		"embedded=$(PYTEST) --shape=embedded --ignore=tests/e2e" \
 		"chaos=$(PYTEST) --shape=cluster tests/chaos tests/realtime" \
@@ -48,10 +53,11 @@ test-parts: $(PYTHON_READY) $(NODE_READY) ## test-embedded, test-cluster and tes
 		"browser=$(PYTEST) --shape=embedded tests/e2e"
 
 test-embedded: $(PYTHON_READY) $(NODE_READY) ## Tests on SQLite, with presence in memory
+	@$(PY) -m scripts.system ceph
 	$(PYTEST) --shape=embedded --ignore=tests/e2e
 
 test-cluster: $(PYTHON_READY) $(NODE_READY) ## Tests on a private PostgreSQL and Redis
-	@$(PY) -m scripts.system redis postgresql
+	@$(PY) -m scripts.system redis postgresql ceph
 	$(PYTEST) --shape=cluster --ignore=tests/e2e
 
 test-js: $(NODE_READY) ## Tests of the browser code's logic, in Node

@@ -6,6 +6,7 @@ from typing import Final
 
 import msgspec
 
+from messaging.messages import PEER_MESSAGES, ROOM_MESSAGES
 from messaging.models import inbox_name
 from realtime.protocol import encode
 from rooms.models import stream_name
@@ -18,7 +19,7 @@ CREATED: Final = "room.created"
 CLOSED: Final = "room.closed"
 PRESENCE_EVENTS: Final = (LOGGED_IN, LOGGED_OUT, JOINED, LEFT, CREATED, CLOSED)
 
-LOG_EVENTS: Final = ("room.sent", "peer.sent", "invitation.changed")
+LOG_EVENTS: Final = (*ROOM_MESSAGES, *PEER_MESSAGES, "invitation.changed")
 """Entries of the log that webhooks tell of, under the event's own name."""
 
 EVENTS: Final = (*PRESENCE_EVENTS, *LOG_EVENTS)

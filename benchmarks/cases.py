@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from benchmarks.meter import Meter, Metrics, Options
+from benchmarks.nginx import Nginx
 from benchmarks.systems import Channels, Rostrum, SocketIO, System
 
 
@@ -33,6 +34,7 @@ class Case:
 SQLITE = Rostrum("sqlite")
 POSTGRESQL = Rostrum("postgresql")
 SOCKETIO = SocketIO()
+NGINX = Nginx()
 CHANNELS = Channels()
 CHANNELS_UVICORN = Channels("uvicorn")
 COMPARED = (SQLITE, SOCKETIO, POSTGRESQL, CHANNELS)
@@ -92,7 +94,24 @@ def _tokens(n: int, variant: str) -> Point:
     return Point(n, variant, {**load, "tokens": variant == "with tokens"})
 
 
+def _files(variant: str, way: str, at_once: int, seconds: float) -> Point:
+    return Point(at_once, variant, {"way": way, "at_once": at_once, "warmup": min(0.5, seconds), "seconds": seconds})
+
+
+def _beside(uploads: int, seconds: float) -> Point:
+    load: Options = {"mode": "open", "rate": 50, "members": 100, "seconds": seconds, "uploads": uploads}
+    return Point(100, f"{uploads} uploads" if uploads else "no uploads", load)
+
+
 TOKENS = ("server just started", "without tokens", "with tokens")
+# Up comes last: what it leaves in the server's memory would hide what the others need.
+FILES = (
+    ("down", "down", 1),
+    ("down", "down", 10),
+    ("down, slow readers", "down slowly", 10),
+    ("up", "up", 1),
+    ("up", "up", 10),
+)
 SHORT = {"warmup": 0.5, "seconds": 1.0}
 
 CASES = (
@@ -195,6 +214,20 @@ CASES = (
             _slow(20, rate=300, message_bytes=1000, warmup=0.5, seconds=4.0),
         ),
         measure=Meter.memory_under_load,
+    ),
+    Case(
+        "files",
+        (SQLITE, NGINX),
+        points=tuple(_files(variant, way, at_once, 3.0) for variant, way, at_once in FILES),
+        quick_points=tuple(_files(variant, way, at_once, 1.0) for variant, way, at_once in FILES),
+        measure=Meter.files,
+    ),
+    Case(
+        "beside",
+        (SQLITE,),
+        points=(_beside(0, 5.0), _beside(10, 5.0)) * 3,
+        quick_points=(_beside(0, 2.0), _beside(10, 2.0)),
+        measure=Meter.chat_beside_files,
     ),
     Case(
         "redis",

@@ -6,16 +6,14 @@ in the results shows.
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import Callable
 from itertools import pairwise
-from typing import Any, Final
+from typing import Final
 
-import msgspec
-from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
 from benchmarks.client import LoadFailed, unique_run
+from benchmarks.user import Json, connected
 from projects.demo import DEMO_APP_ID
 
 PEERS_AT_ONCE: Final = 100
@@ -23,56 +21,7 @@ PEERS_AT_ONCE: Final = 100
 CALLS_IN_FLIGHT: Final = 8
 TEXT_CHARS: Final = 90
 """They make a message object of 115 bytes, like the load generator's."""
-ACK_BYTES: Final = 256 * 1024
 LIMIT_S: Final = 60.0
-
-Json = dict[str, Any]
-
-
-class _Client:
-    """A user's connection. Its requests are answered in their order here; what is pushed is of no interest."""
-
-    def __init__(self, connection: ClientConnection) -> None:
-        self._connection = connection
-        self._answers: deque[Json] = deque()
-        self._received_bytes = 0
-        self._told_bytes = 0
-        self._last_id = 0
-
-    async def request(self, method: str, params: Json) -> None:
-        self._last_id += 1
-        await self._send({"jsonrpc": "2.0", "id": self._last_id, "method": method, "params": params})
-
-    async def notify(self, method: str, params: Json) -> None:
-        await self._send({"jsonrpc": "2.0", "method": method, "params": params})
-
-    async def answer(self) -> Json:
-        """The next result. Raises LoadFailed for an error."""
-        while not self._answers:
-            text = await self._connection.recv(decode=False)
-            await self._acknowledge_bytes(len(text))
-            messages = msgspec.json.decode(text)
-            self._answers.extend(
-                message for message in (messages if isinstance(messages, list) else [messages]) if "id" in message
-            )
-        answer = self._answers.popleft()
-        if "error" in answer:
-            raise LoadFailed(f"refused: {answer['error']}")
-        result: Json = answer["result"]
-        return result
-
-    async def _acknowledge_bytes(self, received: int) -> None:
-        self._received_bytes += received
-        if self._received_bytes - self._told_bytes >= ACK_BYTES:
-            self._told_bytes = self._received_bytes
-            await self.notify("session.ack", {"received": self._received_bytes})
-
-    async def call(self, method: str, params: Json) -> Json:
-        await self.request(method, params)
-        return await self.answer()
-
-    async def _send(self, message: Json) -> None:
-        await self._connection.send(msgspec.json.encode(message), text=True)
 
 
 def run(
@@ -112,8 +61,7 @@ def _breaks(entries: list[tuple[int, int]]) -> int:
 
 async def _fill(port: int, uid: str, peers: list[str], messages: int) -> None:
     """Sends numbered messages to peers that are away, each to all of them before the next."""
-    async with connect(_url(port), compression=None, max_size=None) as connection:
-        sender = _Client(connection)
+    async with connected(port) as sender:
         await sender.call("session.login", {"app": DEMO_APP_ID, "uid": uid})
         in_flight = 0
         for number in range(messages):
@@ -142,8 +90,7 @@ async def _take_all(port: int, uid: str) -> list[tuple[int, int]]:
     """Logs in and reads until the inbox is live, acknowledging each page. Returns (seq, number in the text) of each
     entry."""
     taken: list[tuple[int, int]] = []
-    async with connect(_url(port), compression=None, max_size=None) as connection:
-        user = _Client(connection)
+    async with connected(port) as user:
         page: Json = (await user.call("session.login", {"app": DEMO_APP_ID, "uid": uid}))["inbox"]
         while True:
             taken += [(entry["seq"], int(entry["body"]["message"]["text"].split()[0])) for entry in page["entries"]]
@@ -153,7 +100,3 @@ async def _take_all(port: int, uid: str) -> list[tuple[int, int]]:
                 return taken
             after = taken[-1][0] if taken else 0
             page = await user.call("stream.read", {"stream": f"inbox:{uid}", "after": after})
-
-
-def _url(port: int) -> str:
-    return f"ws://127.0.0.1:{port}/rtm/ws"

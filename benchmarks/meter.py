@@ -1,6 +1,7 @@
 """Measuring a running system: what of a run becomes a row of the results."""
 
 import contextlib
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,8 +9,7 @@ from typing import Any, cast
 
 import redis
 
-from benchmarks import client, drain, tokens
-from benchmarks.processes import PeakMemory
+from benchmarks import client, drain, files, tokens
 from benchmarks.systems import Running
 
 Metrics = dict[str, float]
@@ -89,9 +89,38 @@ class Meter:
     def memory_under_load(self, options: Options) -> Metrics:
         """A load, and how far the server's memory rose above what it had when it was started."""
         server = self.running.server
-        with PeakMemory(server) as memory:
-            metrics = self.load(options)
-        return {**metrics, "memory_rise_mb": (memory.peak_kib - server.rss_at_start_kib) / 1024}
+        server.forget_peak()
+        metrics = self.load(options)
+        return {**metrics, "memory_rise_mb": (server.peak_rss_kib() - server.rss_at_start_kib) / 1024}
+
+    def files(self, options: Options) -> Metrics:
+        """Files `way` up or down, `at_once` of them, and how far the server's memory rose above what it had before."""
+        server = self.running.server
+        way, at_once = str(options["way"]), int(options["at_once"])
+        places = files.places(self.running.protocol, way, server.port, at_once)
+        rss_kib = server.rss_kib()
+        server.forget_peak()
+        files.run(way, server.port, places, seconds=float(options["warmup"]))
+        cpu_s = server.cpu_s()
+        began_s = time.monotonic()
+        metrics = files.run(way, server.port, places, seconds=float(options["seconds"]))
+        metrics["server_cpu"] = (server.cpu_s() - cpu_s) / (time.monotonic() - began_s)
+        metrics["memory_rise_mb"] = (server.peak_rss_kib() - rss_kib) / 1024
+        self.log({"files": metrics})
+        return metrics
+
+    def chat_beside_files(self, options: Options) -> Metrics:
+        """A load on a room, while files go up to `uploads` places."""
+        server = self.running.server
+        load = {name: value for name, value in options.items() if name != "uploads"}
+        way = "up gently"
+        places = files.places(self.running.protocol, way, server.port, int(options["uploads"]))
+        began_s = time.monotonic()
+        with files.transfers(way, server.port, places) as carried:
+            metrics = self.load(load)
+        if carried.faults:
+            raise client.LoadFailed(carried.faults[0])
+        return {**metrics, "mb_per_s": sum(carried.files) / files.MB / (time.monotonic() - began_s)}
 
     def drain(self, options: Options) -> Metrics:
         """`messages` kept for each of `users` who are away, and the time until all of them, back at once, have

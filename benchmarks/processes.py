@@ -5,7 +5,6 @@ import http.client
 import os
 import signal
 import subprocess
-import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -97,7 +96,16 @@ class ServerProcess:
 
     def rss_kib(self) -> int:
         """Resident memory of the server's processes together, in KiB."""
-        return sum(_rss_kib(pid) for pid in self._pids())
+        return sum(_status_kib(pid, "VmRSS") for pid in self._pids())
+
+    def peak_rss_kib(self) -> int:
+        """The most that they had, each by itself, since `forget_peak`."""
+        return sum(_status_kib(pid, "VmHWM") for pid in self._pids())
+
+    def forget_peak(self) -> None:
+        for pid in self._pids():
+            with contextlib.suppress(OSError):  # it has ended meanwhile
+                Path(f"/proc/{pid}/clear_refs").write_text("5")
 
     def cpu_s(self) -> float:
         """Processor time the server's processes have used, in seconds."""
@@ -137,28 +145,6 @@ class ServerProcess:
         return True
 
 
-class PeakMemory:
-    """The most resident memory that a server had while the block ran, looked at ten times a second."""
-
-    def __init__(self, server: ServerProcess) -> None:
-        self._server = server
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._watch)
-        self.peak_kib = 0
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        self._over.set()
-        self._thread.join()
-
-    def _watch(self) -> None:
-        while not self._over.wait(0.1):
-            self.peak_kib = max(self.peak_kib, self._server.rss_kib())
-
-
 def _children(pid: int) -> list[int]:
     found = []
     with contextlib.suppress(OSError):  # it has ended meanwhile
@@ -186,10 +172,10 @@ def _sockets(pid: int) -> set[str]:
     return found
 
 
-def _rss_kib(pid: int) -> int:
+def _status_kib(pid: int, name: str) -> int:
     with contextlib.suppress(OSError):
         for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-            if line.startswith("VmRSS:"):
+            if line.startswith(f"{name}:"):
                 return int(line.split()[1])
     return 0
 

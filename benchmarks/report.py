@@ -45,6 +45,7 @@ def one_line(metrics: dict[str, float]) -> str:
     shown = (
         ("deliveries_per_s", "deliveries/s"),
         ("acks_per_s", "acks/s"),
+        ("mb_per_s", "MB/s"),
         ("p50_ms", "ms p50"),
         ("p99_ms", "ms p99"),
         ("ack_p99_ms", "ms p99 to the acknowledgement"),

@@ -152,7 +152,7 @@ class Rostrum(System):
                 drop_database(bench.postgres, name)
 
     def _environment(self, bench: Bench, data: Path, database: str) -> dict[str, str]:
-        environment = {"ROSTRUM_DATA": str(data)}  # SQLite's file is in there
+        environment = {"ROSTRUM_DATA": str(data), "HTTPS": "false"}  # SQLite's file is in there
         if self.database == "postgresql":
             server, _, _ = bench.postgres.url.rpartition("/")
             environment["DATABASE_URL"] = f"{server}/{database}"

@@ -3,6 +3,7 @@
 from typing import Final
 
 import activity.api
+import messaging.media.api
 import peers.api
 import realtime.api
 import rooms.api
@@ -33,7 +34,9 @@ v1: Final = make_interface(
         ("/v1", rooms.api.rooms.v1),
         ("/v1", rooms.api.messages.v1),
         ("/v1", rooms.api.attributes.v1),
+        ("/v1", rooms.api.settings.v1),
         ("/v1", peers.api.v1),
+        ("/v1", messaging.media.api.v1),
         ("/v1", realtime.api.v1),
     ],
 )

@@ -189,12 +189,19 @@ WHITENOISE_USE_FINDERS = DEBUG
 WHITENOISE_MIMETYPES = {".ts": "text/plain", ".map": "application/json"}  # TypeScript, no video
 
 
-# Files and images that users send: on the local disk, or in a bucket.
+# Files and images that users send: on the local disk, or in a bucket (docs/media.md).
+
+S3_BUCKET: str = env.str("S3_BUCKET", default="")
+S3_ENDPOINT: str = env.str("S3_ENDPOINT", default="")
+S3_REGION: str = env.str("S3_REGION", default="")
+S3_ACCESS_KEY: str = env.str("S3_ACCESS_KEY", default="")
+S3_SECRET_KEY: str = env.str("S3_SECRET_KEY", default="")
+S3_PREFIX: str = env.str("S3_PREFIX", default="")
+S3_PATH_STYLE: bool = env.bool("S3_PATH_STYLE", default=False)
 
 
 def media_storage() -> dict[str, Any]:
-    bucket = env.str("S3_BUCKET", default="")
-    if not bucket:
+    if not S3_BUCKET:
         return {
             "BACKEND": "messaging.media.local.LocalMediaStorage",
             "OPTIONS": {"location": DATA_DIR / "media"},
@@ -202,13 +209,13 @@ def media_storage() -> dict[str, Any]:
     return {
         "BACKEND": "messaging.media.s3.S3MediaStorage",
         "OPTIONS": {
-            "bucket_name": bucket,
-            "endpoint_url": env.str("S3_ENDPOINT", default="") or None,
-            "region_name": env.str("S3_REGION", default="") or None,
-            "access_key": env.str("S3_ACCESS_KEY", default="") or None,
-            "secret_key": env.str("S3_SECRET_KEY", default="") or None,
-            "location": env.str("S3_PREFIX", default=""),
-            "path_style": env.bool("S3_PATH_STYLE", default=False),
+            "bucket_name": S3_BUCKET,
+            "endpoint_url": S3_ENDPOINT or None,
+            "region_name": S3_REGION or None,
+            "access_key": S3_ACCESS_KEY or None,
+            "secret_key": S3_SECRET_KEY or None,
+            "location": S3_PREFIX,
+            "path_style": S3_PATH_STYLE,
         },
     }
 

@@ -8,6 +8,7 @@ class MessagingConfig(AppConfig):
     def ready(self) -> None:
         from messaging import methods  # noqa: F401  (declares its methods)
         from messaging.engine import Messaging, publish_committed
+        from messaging.media import configuration  # noqa: F401  (checks the settings)
         from messaging.media import methods as media_methods  # noqa: F401  (declares its methods)
         from messaging.media.http import upload_bound
         from messaging.media.transfers import MediaTransfers

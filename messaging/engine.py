@@ -15,6 +15,7 @@ from messaging.journal import Append, Journal, Mark
 from messaging.journal.backends import backend_for
 from messaging.journal.committer import Committer
 from messaging.models import EntryFlag
+from messaging.preparing import Preparations
 from messaging.services import Committed, ensure_stream
 from realtime.bridge import Pool
 from realtime.errors import LIMIT_EXCEEDED, UNAVAILABLE, RpcError
@@ -73,6 +74,8 @@ class Messaging:
             marked=self._marked,
             gather_s=self._hub.fanout.gather_s,
         )
+        self._preparations = Preparations(runtime, submit=self.journal.submit, answered=self._committed)
+        self._in_line = self._preparations.lines
         self._unborn: dict[StreamKey, list[Append]] = {}
         """Appends whose stream is getting its row."""
         self._births: set[asyncio.Task[None]] = set()
@@ -85,8 +88,8 @@ class Messaging:
         self._runtime.hints["acked"] = self._receive_acked
 
     async def drain(self) -> None:
-        while self._births:
-            await asyncio.wait(self._births)
+        while under_way := self._births | self._preparations.tasks:
+            await asyncio.wait(under_way)
         await self.journal.idle()
 
     async def stop(self) -> None:
@@ -98,7 +101,8 @@ class Messaging:
         return time.monotonic() + EXPIRY_S
 
     def append(self, append: Append) -> None:
-        """Appends to a stream. Its row is made first if it has none, or looked up if it is not live here."""
+        """Appends to a stream. Its row is made first if it has none, or looked up if it is not live here; then the file
+        of the message is looked at, if it has one."""
         waiting = self._unborn.get(append.key) if self._unborn else None
         if waiting is not None:
             waiting.append(append)
@@ -114,7 +118,10 @@ class Messaging:
             self._births.add(birth)
             birth.add_done_callback(self._births.discard)
             return
-        self.journal.submit(append)
+        if append.file is None and not self._in_line:
+            self.journal.submit(append)
+        else:
+            self._preparations.line_up(append)
 
     async def _give_birth(self, key: StreamKey, creator: str | None) -> None:
         """Makes the stream's row, then hands over what came meanwhile, in order. A quota that the creator has used up
@@ -150,7 +157,7 @@ class Messaging:
             self._hub.identify(live, StreamHead(head.id, head.epoch, 0))
         for append in waiting:
             append.stream_id = head.id
-            self.journal.submit(append)
+            self._preparations.line_up(append)
 
     def _committed(self, group: list[Append]) -> None:
         """A group has its answers: acknowledgements and entries leave together, one frame per connection."""

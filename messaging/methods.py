@@ -44,7 +44,7 @@ async def read(call: Call, params: ReadParams) -> Deferred:
     stream = subscription.stream
     if stream.is_inbox:
         await call.connection.drained()  # what is read may be withdrawn while it waits
-    page = await call.runtime.recoveries.page(stream, max(params.after, stream.acked), PAGE_BYTES)
+    page = await call.runtime.recoveries.page(subscription, max(params.after, stream.acked), PAGE_BYTES)
     live = not subscription.catching_up or page.last >= (stream.cursor or 0)
     result = ReadResult(
         entries=[raw_entry(text) for _, text in page.entries],

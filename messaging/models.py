@@ -11,6 +11,7 @@ __all__ = [
     "FLEETING_FLAGS",
     "HISTORICAL_FLAGS",
     "KEPT_FLAGS",
+    "READABLE_FLAGS",
     "Entry",
     "EntryFlag",
     "Media",
@@ -77,6 +78,8 @@ KEPT_FLAGS = [flags for flags in range(EntryFlag.WITHDRAWN) if flags & EntryFlag
 """Every value of `flags` that has OFFLINE and not WITHDRAWN."""
 FLEETING_FLAGS = [flags for flags in range(EntryFlag.WITHDRAWN) if not flags & EntryFlag.OFFLINE]
 """Every value of `flags` that has neither."""
+READABLE_FLAGS = [flags for flags in range(8) if flags < EntryFlag.WITHDRAWN or flags & EntryFlag.HISTORICAL]
+"""Every value of `flags` with which somebody can read the entry: it is delivered, or in the history."""
 
 
 class Entry(models.Model):

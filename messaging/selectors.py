@@ -246,18 +246,19 @@ def peer_history(
     uid: str,
     peer: str,
     *,
+    events: Collection[str],
     before: int | None,
     after: int | None,
     limit: int,
     max_bytes: int,
     order: Literal["asc", "desc"],
 ) -> tuple[list[PastMessage], bool]:
-    """What two users have sent each other with the history flag, between two positions, both exclusive: as much as
-    `limit` and `max_bytes` allow, at least one if there is one; and whether there is more that way."""
+    """What two users have sent each other with the history flag, of some events, between two positions, both exclusive:
+    as much as `limit` and `max_bytes` allow, at least one if there is one; and whether there is more that way."""
     rows: list[PastMessage] = []
     for sender, receiver in {(uid, peer), (peer, uid)}:
         entries = marked_for_history().filter(
-            stream__project_id=project_id, stream__name=inbox_name(receiver), sender=sender
+            stream__project_id=project_id, stream__name=inbox_name(receiver), sender=sender, event__in=events
         )
         if before is not None:
             entries = entries.filter(pk__lt=before)

@@ -3,7 +3,7 @@
 Messages go by the journal instead (`messaging.journal`), which commits them in groups.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -12,7 +12,8 @@ from typing import Final
 from django.db import IntegrityError, transaction
 from django.db.models import F, Q, QuerySet
 
-from messaging.models import KEPT_FLAGS, Entry, Stream, make_epoch
+from messaging.media.unused import drop_uses
+from messaging.models import KEPT_FLAGS, Entry, MediaUse, Stream, make_epoch
 from messaging.selectors import first_seq_since, to_ms
 from messaging.sifting import OFFLINE_KEPT
 from projects.models import Project
@@ -138,7 +139,19 @@ def purge_entries(*, project_id: int, before: datetime, now: datetime, batch: in
             if first_kept is not None:
                 expired = expired.filter(seq__lt=first_kept)
             while ids := list(expired.order_by("seq").values_list("pk", flat=True)[:batch]):
-                yield Entry.objects.filter(pk__in=ids).delete()[0]
+                yield _delete_entries(stream_id, ids, now)
+
+
+@transaction.atomic
+def _delete_entries(stream_id: int, ids: Sequence[int], now: datetime) -> int:
+    """Their files go with them, unless another message has them."""
+    entries = Entry.objects.filter(pk__in=ids)
+    messages: set[tuple[str, str]] = set()
+    if MediaUse.objects.filter(stream_id=stream_id).exists():
+        messages.update(entries.values_list("message_id", "sender"))
+    deleted = entries.delete()[0]
+    drop_uses(stream_id=stream_id, messages=messages, now=now)
+    return deleted
 
 
 def renew_epochs(*, project_id: int | None = None) -> int:

@@ -1,5 +1,6 @@
 """Peer messages by REST (docs/contract.md 10, docs/rest.md)."""
 
+from functools import partial
 from typing import Any, Final, Literal
 
 import msgspec
@@ -8,6 +9,7 @@ from ninja import Query, Router
 from pydantic import BaseModel
 
 from messaging.api import Between, draft, read_page
+from messaging.messages import PEER_MESSAGES
 from messaging.selectors import peer_history
 from peers.sending import send_to_peer
 from realtime.rest.callers import caller_of, costs
@@ -134,7 +136,7 @@ async def list_peer_messages(
     """What the two have sent each other with the history flag, between two positions, both exclusive."""
     caller = caller_of(request)
     caller.act_as(uid)
-    found, more = await read_page(caller, peer_history, uid, peer, page=page)
+    found, more = await read_page(caller, partial(peer_history, events=PEER_MESSAGES), uid, peer, page=page)
     return PeerHistory(
         messages=[
             PastPeerMessage(

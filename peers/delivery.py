@@ -13,13 +13,15 @@ from typing import Final
 from messaging.engine import Messaging
 from messaging.inbox import Receipt, settle_receipts
 from messaging.journal import Append
+from messaging.messages import PEER_MESSAGES
 from messaging.models import EntryFlag, inbox_name
 from messaging.selectors import find_answer, has_arrived, stream_heads, withdrawn_among
 from messaging.sifting import set_lifetime
 from peers.outgoing import Answer, PeerMessage, Waiting, answer_of
 from peers.overflow import ANSWERED, Overflow
 from peers.waits import Waits
-from realtime.errors import INVALID_PARAMS, RpcError
+from realtime.capabilities import withheld_events
+from realtime.errors import INCOMPATIBLE_MESSAGE, INVALID_PARAMS, RpcError
 from realtime.hints import FRESH_MS
 from realtime.parts import RecurringPart, Round
 from realtime.presence import PresenceState
@@ -28,7 +30,6 @@ from realtime.runtime import Runtime
 from realtime.silence import UNREACHABLE_S
 from realtime.streams import StreamKey
 
-SENT: Final = "peer.sent"
 WAIT_S: Final = 9.0
 """A sender's client gives up after 10 s."""
 HINTED_S: Final = FRESH_MS / 1000 + 3
@@ -39,7 +40,8 @@ BATCH: Final = 200
 """Messages that are settled in one transaction."""
 SECOND_S: Final = 20.0
 """So long after connecting, a login included, clients send again what was not answered before."""
-set_lifetime(SENT, ANSWERED)
+for event in PEER_MESSAGES:
+    set_lifetime(event, ANSWERED)
 
 
 class PeerMessages(RecurringPart):
@@ -79,7 +81,9 @@ class PeerMessages(RecurringPart):
             message = message.ended_by(end)
         reachable = self._is_reachable_here(message.project.id, message.peer)
         if reachable is not None and self._asker is None:
-            self._append(message, reachable=reachable)
+            session = self._runtime.sessions.get(message.project.id, message.peer)
+            capabilities = session.capabilities if session is not None else ""
+            self._deliver(message, capabilities if reachable else None)
             return
         self._to_ask.append(message)
         if self._asker is None:
@@ -104,35 +108,42 @@ class PeerMessages(RecurringPart):
                 reachable = await answer_of(question, messages)
                 if reachable is not None:
                     for message in messages:
-                        self._append(message, reachable=message.key in reachable)
+                        self._deliver(message, reachable.get(message.key))
         finally:
             self._asker = None
 
-    async def _reachable(self, uids: dict[StreamKey, str]) -> set[StreamKey]:
-        """Those of the users, by the key of their inbox, who are online. Raises RpcError `unavailable`."""
-        online = set()
+    async def _reachable(self, uids: dict[StreamKey, str]) -> dict[StreamKey, str]:
+        """Those of the users, by the key of their inbox, who are online, and what their clients can. Raises RpcError
+        `unavailable`."""
+        online: dict[StreamKey, str] = {}
         for project_id in {key[0] for key in uids}:
             keys = [key for key in uids if key[0] == project_id]
             states = await self._runtime.sessions.states(project_id, [uids[key] for key in keys])
             online |= {
-                key
+                key: state.capabilities
                 for key, state in zip(keys, states, strict=True)
                 if state is not None and state.state is PresenceState.ONLINE
             }
         return online
 
+    def _deliver(self, message: PeerMessage, capabilities: str | None) -> None:
+        """`capabilities`: of the receiver's client; None when it is not to be reached soon."""
+        if capabilities is not None and message.event in withheld_events(capabilities):
+            self._runtime.hub.spawn(self._answer_unsent(message, RpcError(INCOMPATIBLE_MESSAGE)))
+        elif capabilities is None and not message.flags and not message.may_be_second:
+            self._runtime.hub.spawn(self._answer_unsent(message, Answer(False, self._runtime.clock_ms())))
+        else:
+            self._append(message, reachable=capabilities is not None)
+
     def _append(self, message: PeerMessage, *, reachable: bool) -> None:
         flags = message.flags
-        if not reachable and not flags and not message.may_be_second:
-            self._runtime.hub.spawn(self._answer_unsent(message))
-            return
         if not reachable and not flags & EntryFlag.OFFLINE:
             flags |= EntryFlag.WITHDRAWN  # for the history only, or so that a first attempt comes too late
         messaging = self._runtime.part(Messaging)
         messaging.append(
             Append(
                 key=message.key,
-                event=SENT,
+                event=message.event,
                 sender=message.sender,
                 json_sender=encode(message.sender),
                 message_id=message.message_id,
@@ -141,27 +152,28 @@ class PeerMessages(RecurringPart):
                 expires_s=messaging.expiry(),
                 done=partial(self._appended, message, reachable),
                 of_server=message.of_server,
+                file=message.file,
             )
         )
 
-    async def _answer_unsent(self, message: PeerMessage) -> None:
-        """Nobody is there and nothing is to be kept. Only a repeated message was stored, and has its first answer."""
-        found = await answer_of(self._stored(message), [message])
-        if isinstance(found, Answer):
-            message.answer(found)
-        elif found is not None:
+    async def _answer_unsent(self, message: PeerMessage, answer: Answer | RpcError) -> None:
+        """It is of no use now, and not kept. Only a repeated message was stored, and has its first answer."""
+        found = await answer_of(self._stored(message, answer), [message])
+        if isinstance(found, Waiting):
             message.committed(found.ts)
             await self._wait_again(found)
+        elif found is not None:
+            message.answer(found)
 
-    async def _stored(self, message: PeerMessage) -> Waiting | Answer:
-        """A message that was stored under the same id, if there is one. Raises RpcError `invalid_params` when the id
-        was used for something else, `unavailable`."""
+    async def _stored(self, message: PeerMessage, answer: Answer | RpcError) -> Waiting | Answer | RpcError:
+        """A message that was stored under the same id, or this answer if there is none. Raises RpcError
+        `invalid_params` when the id was used for something else, `unavailable`."""
         first = await self._runtime.bridge.read(
             find_answer, message.project.id, inbox_name(message.peer), message.sender, message.message_id
         )
         if first is None:
-            return Answer(False, self._runtime.clock_ms())
-        if first.event != SENT:
+            return answer
+        if first.event != message.event:
             raise RpcError(INVALID_PARAMS, "message_id was used for something else with this peer.")
         return Waiting(message, first.stream_id, first.seq, first.ts, self._runtime.loop.time(), repeated=True)
 
@@ -172,7 +184,7 @@ class PeerMessages(RecurringPart):
         self._overflow.appended(append, reachable=reachable)
         session = self._runtime.sessions.get(message.project.id, message.peer)
         waiting = Waiting(
-            message._replace(body=""),
+            message._replace(body="", file=None),
             append.stream_id,
             append.seq,
             append.ts,
@@ -267,9 +279,9 @@ class PeerMessages(RecurringPart):
         if unknown:
             await self._read_acknowledged(unknown)
             try:
-                online = await self._reachable(unknown)
+                online = (await self._reachable(unknown)).keys()
             except RpcError:
-                online = set(unknown)  # only those are given up that have waited long enough
+                online = unknown.keys()  # only those are given up that have waited long enough
             for key in unknown.keys() - online:
                 unreachable += waited[key]
         now_s = self._runtime.loop.time()

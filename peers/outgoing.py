@@ -5,6 +5,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import NamedTuple, TypeVar
 
+from messaging.media.uses import FilePost
+from messaging.messages import PEER_MEDIA_SENT, PEER_SENT
 from messaging.models import inbox_name
 from projects.selectors import Tenant
 from realtime.errors import UNAVAILABLE, RpcError
@@ -23,8 +25,9 @@ class Answer(NamedTuple):
 
 
 class PeerMessage(NamedTuple):
-    """A message on its way; `body` is the entry's, JSON text. `answer` is called once, on the loop; `committed` before
-    it, with when the server took the message (ms since 1970), as soon as it is committed and waits for its receiver.
+    """A message on its way; `body` is the entry's, JSON text, unless it is to be made of a `file`. `answer` is called
+    once, on the loop; `committed` before it, with when the server took the message (ms since 1970), as soon as it is
+    committed and waits for its receiver.
 
     `waits`: somebody waits for the answer: the project's own server (`of_server`), or the sender.
     `may_be_second`: its sender has connected anew, and may have sent it already to a process that still has it in work.
@@ -42,6 +45,11 @@ class PeerMessage(NamedTuple):
     waits: bool = True
     of_server: bool = False
     may_be_second: bool = False
+    file: FilePost | None = None
+
+    @property
+    def event(self) -> str:
+        return PEER_SENT if self.file is None else PEER_MEDIA_SENT
 
     @property
     def key(self) -> StreamKey:

@@ -28,6 +28,16 @@ class ProjectAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not subscript
             return self.readonly_fields
         return ["app_id", "primary_secret", "secondary_secret", *self.readonly_fields]
 
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[Any, ...]:
+        """Files and images have bytes in a storage, which a command deletes: so they go first."""
+        first = [
+            f"{project.name} has files and images. Make it inactive and run "
+            f"manage.py purge_media --project {project.app_id} --all, then it can be deleted."
+            for project in objs
+            if project.media_bytes
+        ]
+        return ([], {}, set(), first) if first else super().get_deleted_objects(objs, request)
+
     def get_exclude(self, request: HttpRequest, obj: Project | None = None) -> list[str]:
         return ["secondary_certificate"] if obj is None else ["certificate", "secondary_certificate"]
 

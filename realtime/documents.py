@@ -19,7 +19,7 @@ from realtime.conversations import Conversation, conversations, shown_event
 from realtime.errors import ERRORS
 from realtime.openrpc import Schema, build_openrpc, one_line, resolve, struct_doc
 from realtime.presence import PresenceTiming
-from realtime.registry import METHODS, Method
+from realtime.registry import EVENTS, METHODS, Method
 from realtime.schema_text import fields_table, table
 
 OTHER_SPENDERS: Final = {
@@ -73,6 +73,7 @@ def _context() -> dict[str, Any]:
             {
                 "name": event["name"],
                 "doc": event["description"],
+                "needs": event["needs"],
                 "fields": fields_table(resolve(event["params"], components)),
                 "frame": shown_event(event["name"]),
             }
@@ -82,7 +83,8 @@ def _context() -> dict[str, Any]:
             {"name": name, "doc": one_line(schema.get("description", "")), "fields": fields_table(schema)}
             for name, schema in _shared(document).items()
         ],
-        "shown": {word: _shown(word) for word in ("batches", "errors", "recovery")},
+        "shown": {word: _shown(word) for word in ("batches", "capabilities", "errors", "recovery")},
+        "capabilities": table(("capability", "events that need it"), _capabilities()),
         "errors": table(
             ("code", "name", "again?", "meaning"),
             ((str(kind.code), f"`{kind.name}`", _yes(kind.retryable), kind.meaning) for kind in ERRORS),
@@ -150,6 +152,12 @@ def _shared(document: Schema) -> dict[str, Schema]:
     described += [each["params"] for each in document["x-events"]]
     placed = {schema["$ref"].rpartition("/")[2] for schema in described}
     return {name: each for name, each in document["components"]["schemas"].items() if name not in placed}
+
+
+def _capabilities() -> Iterator[tuple[str, ...]]:
+    for capability in sorted({event.needs for event in EVENTS.values() if event.needs is not None}):
+        needing = sorted(name for name, event in EVENTS.items() if event.needs == capability)
+        yield f"`{capability}`", ", ".join(f"[`{name}`](#{name.replace('.', '')})" for name in needing)
 
 
 def _rates() -> Iterator[tuple[str, ...]]:

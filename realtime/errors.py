@@ -67,6 +67,7 @@ TOO_MANY_UPLOADS: Final = ErrorKind(
 INCOMPATIBLE_MESSAGE: Final = ErrorKind(
     26, "incompatible_message", "The peer's client takes no files and images: the message is not sent."
 )
+MESSAGE_NOT_FOUND: Final = ErrorKind(27, "message_not_found", "There is no such message in the room, or no more.")
 
 ERRORS: Final = tuple(value for value in list(globals().values()) if isinstance(value, ErrorKind))
 

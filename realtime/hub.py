@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final
 
+from realtime.capabilities import Entries
 from realtime.connection import Connection
 from realtime.errors import UNAVAILABLE, RpcError
 from realtime.fanout import Fanout
@@ -19,6 +20,7 @@ from realtime.layer import Layer
 from realtime.openings import Openings
 from realtime.protocol import notification_text
 from realtime.recovery import Recoveries
+from realtime.redaction import deleted_seqs, redact
 from realtime.repairs import Repairs
 from realtime.rings import Rings
 from realtime.streams import LiveStream, StreamHead, StreamKey, StreamStore, Subscription
@@ -30,6 +32,10 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 HELD_LIMIT: Final = 1_000
+
+
+def _joined(entries: Entries) -> str:
+    return entries[0][1] if len(entries) == 1 else ",".join([text for _, text in entries])
 
 
 class Hub:
@@ -108,24 +114,37 @@ class Hub:
             if not stream.ready:
                 continue  # all of it hidden, or reset meanwhile
             ready, stream.ready = stream.ready, []
-            text = ready[0][1] if len(ready) == 1 else ",".join([text for _, text in ready])
+            text = _joined(ready)
             if not stream.is_inbox:
                 self.rings.remember(stream, ready, len(text) - len(ready) + 1, now_s)
             for subscription in list(stream.holds):
                 subscription.keep(ready)
+            if deleted := deleted_seqs(ready):
+                self._redact(stream, deleted)
             if stream.members:
                 if stream.is_inbox and (len(text) > SMALL_CHARS or any(reader.is_behind for reader in stream.members)):
                     self.recoveries.put_off(stream, ready[0][0] - 1)
-                elif len(text) <= SMALL_CHARS:
-                    self.fanout.broadcast(stream.members, Chunk(text, len(ready)))
                 else:
-                    self._broadcast_large(stream, ready)
+                    for members, entries in stream.audiences(ready):
+                        self._broadcast(members, entries, text if entries is ready else _joined(entries))
         self.fanout.pump()
 
-    def _broadcast_large(self, stream: LiveStream, entries: list[tuple[int, str]]) -> None:
-        """In frames below the cap, each still encoded once: one leaves before the next is made."""
+    def _redact(self, stream: LiveStream, seqs: frozenset[int]) -> None:
+        """Deletions have passed the cursor, so the messages have as well: members have seen both in order, and nobody
+        who comes later is given a message."""
+        self.rings.redact(stream, seqs)
+        for subscription in stream.holds:
+            if subscription.hold is not None:
+                subscription.hold_chars += redact(subscription.hold, seqs)
+
+    def _broadcast(self, members: Iterable[Connection], entries: Entries, text: str) -> None:
+        """`text`: that of all the entries. A large one goes in frames below the cap, each still encoded once: one
+        leaves before the next is made."""
+        if len(text) <= SMALL_CHARS:
+            self.fanout.broadcast(members, Chunk(text, len(entries)))
+            return
         for batch in batches(text for _, text in entries):
-            self.fanout.broadcast(stream.members, Chunk(",".join(batch), len(batch)))
+            self.fanout.broadcast(members, Chunk(",".join(batch), len(batch)))
             self.fanout.pump()
 
     def _wake(self, stream: LiveStream) -> None:
@@ -199,7 +218,7 @@ class Hub:
             del stream.subscriptions[subscription.session]
         connection = subscription.session.connection
         if connection is not None:
-            stream.members.pop(connection, None)
+            stream.dismiss(connection)
         if not stream.subscriptions and stream.opened is None:
             self.close(stream)
 
@@ -219,9 +238,9 @@ class Hub:
     def go_live(self, subscription: Subscription) -> None:
         """From now on the session gets pushes: everything after the stream's cursor."""
         subscription.catching_up = False
-        connection = subscription.session.connection
-        if connection is not None and connection.closed is None:
-            subscription.stream.members[connection] = None
+        session = subscription.session
+        if session.connection is not None and session.connection.closed is None:
+            subscription.stream.admit(session.connection, session.withheld)
 
     def catch_up(self, subscription: Subscription, last: int) -> bool:
         """A reader has been given everything up to `last`: live if that meets the cursor. In the same step
@@ -233,7 +252,7 @@ class Hub:
     def detach(self, connection: Connection, subscriptions: Iterable[Subscription]) -> None:
         """The connection is gone; the session stays subscribed and catches up when it is back."""
         for subscription in subscriptions:
-            subscription.stream.members.pop(connection, None)
+            subscription.stream.dismiss(connection)
             subscription.catching_up = True
 
     async def reach(self, stream: LiveStream, seq: int) -> None:

@@ -77,6 +77,7 @@ class Lease:
             rooms=(*session.subscriptions, *session.returning),
             silent_ms=silent_ms,
             levels=session.buckets.levels(now_s),
+            capabilities=session.capabilities,
         )
 
     async def reap(self) -> None:

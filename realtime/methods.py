@@ -6,6 +6,7 @@ import msgspec
 
 from projects.tokens import MAX_CHARS
 from realtime.calls import Call
+from realtime.capabilities import SKIPPED, known_capabilities
 from realtime.close_codes import LOGGED_OUT
 from realtime.connection import ACK_BYTES
 from realtime.errors import (
@@ -22,8 +23,9 @@ from realtime.errors import (
     RpcError,
 )
 from realtime.ids import AppId, Name, Seq, is_name
-from realtime.payloads import Cursor, Empty, InboxState, StreamState, raw_entry
+from realtime.payloads import Cursor, Empty, EntryPush, InboxState, NoBody, StreamState, raw_entry
 from realtime.recovery import Recovery
+from realtime.redaction import TOMBSTONE
 from realtime.registry import DEFERRED, Deferred, event, method
 from realtime.session import Introduction, Session
 from realtime.streams import PAGE_BYTES, Subscription, entries_size
@@ -34,7 +36,7 @@ MAX_CURSORS: Final = 64
 
 
 class Client(msgspec.Struct, forbid_unknown_fields=True):
-    """What the client is; capabilities decide what is delivered to it."""
+    """What the client is. `capabilities` decide what is delivered to it; those that no event needs are passed over."""
 
     sdk: Annotated[str, msgspec.Meta(max_length=64)] = ""
     version: Annotated[str, msgspec.Meta(max_length=32)] = ""
@@ -99,7 +101,7 @@ async def login(call: Call, params: LoginParams) -> Deferred:
         raise RpcError(NOT_AUTHORIZED, "The project does not list this origin.")
     introduction = Introduction(
         version=params.client.version,
-        capabilities=frozenset(params.client.capabilities),
+        capabilities=known_capabilities(params.client.capabilities),
         token_ends_ms=token_end(tenant, params.uid, params.token, runtime.clock_ms()),
     )
     ban = await runtime.removals.ban_of(tenant, params.uid)
@@ -156,7 +158,7 @@ async def _recover(
             recovery = Recovery(False, stream.epoch, head, [], head, live=True)
         else:
             recovery = await call.runtime.recoveries.recover(
-                stream, cursor.seq, cursor.epoch, session.project.recovery_window_ms, left
+                subscription, cursor.seq, cursor.epoch, session.project.recovery_window_ms, left
             )
             _still_logged_in(call, session)
             left = max(0, left - entries_size(recovery.entries))
@@ -241,6 +243,19 @@ class StreamReset(msgspec.Struct):
     head: int
 
 
+class SkippedEntry(EntryPush):
+    """In place of an entry of any stream that needs a capability which the client did not name at its login. It moves
+    the cursor, as every entry, and is not shown; in an inbox it is acknowledged."""
+
+    body: NoBody
+
+
+class Tombstone(EntryPush):
+    """In the place of a deleted message, for whoever gets to it after that. Its sender and its id are the message's."""
+
+    body: NoBody
+
+
 class Alive(msgspec.Struct):
     """The server's own heartbeat while it is not reading from this connection."""
 
@@ -256,3 +271,5 @@ event("session.closing", Closing)
 event("session.token_expiring", TokenExpiring)
 event("session.alive", Alive)
 event("stream.reset", StreamReset)
+event(SKIPPED, SkippedEntry)
+event(TOMBSTONE, Tombstone)

@@ -33,7 +33,12 @@ def build_openrpc() -> Schema:
         "servers": [{"name": "websocket", "url": "/rtm/ws"}],
         "methods": [_method(method, schemas, components) for method in methods],
         "x-events": [
-            {"name": event.name, "description": one_line(event.doc), "params": schemas[event.params]}
+            {
+                "name": event.name,
+                "description": one_line(event.doc),
+                "params": schemas[event.params],
+                "needs": event.needs,
+            }
             for event in events
         ],
         "x-close-codes": [asdict(close) for close in CLOSE_CODES],

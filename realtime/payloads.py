@@ -31,6 +31,10 @@ class EntryPush(msgspec.Struct):
     ts: int
 
 
+class NoBody(msgspec.Struct):
+    """What an entry has that says nothing: `{}`."""
+
+
 class EntryItem(msgspec.Struct):
     """A committed entry, as in a page; `body` is that of its event. `ts`: ms since 1970."""
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from realtime.capabilities import Entries
 from realtime.close_codes import SESSION_LOST
 from realtime.errors import NOT_AUTHORIZED, UNAVAILABLE, RpcError
 from realtime.frames import SMALL_CHARS
@@ -26,7 +27,7 @@ READINGS: Final = 3
 class Page(NamedTuple):
     """Entries as pushed texts, and the seq up to which the reader has now seen everything."""
 
-    entries: list[tuple[int, str]]
+    entries: Entries
     last: int
 
 
@@ -37,12 +38,12 @@ class Recovery:
     recovered: bool
     epoch: str
     head: int
-    entries: list[tuple[int, str]]
+    entries: Entries
     last: int
     live: bool
 
 
-def _texts(stream: LiveStream, entries: Sequence[StoredEntry]) -> list[tuple[int, str]]:
+def _texts(stream: LiveStream, entries: Sequence[StoredEntry]) -> Entries:
     return [(entry.seq, entry_text(stream.json_name, entry)) for entry in entries]
 
 
@@ -52,9 +53,14 @@ class Recoveries:
         self._store = store
         self._clock_ms = clock_ms
 
-    async def page(self, stream: LiveStream, after: int, max_bytes: int = PAGE_BYTES) -> Page:
-        """What follows seq `after`: from the ring if it reaches back, else from the database, and then on
-        from the ring, so that a reader meets the cursor however fast the stream grows."""
+    async def page(self, subscription: Subscription, after: int, max_bytes: int = PAGE_BYTES) -> Page:
+        """What follows seq `after`, as the subscription's client is told it."""
+        page = await self._page(subscription.stream, after, max_bytes)
+        return Page(subscription.shown(page.entries), page.last)
+
+    async def _page(self, stream: LiveStream, after: int, max_bytes: int) -> Page:
+        """From the ring if it reaches back, else from the database, and then on from the ring, so that a reader meets
+        the cursor however fast the stream grows."""
         cursor = stream.cursor or 0
         if after >= cursor:
             return Page([], after)
@@ -104,7 +110,7 @@ class Recoveries:
         return Page(_texts(stream, passed), last)
 
     async def recover(
-        self, stream: LiveStream, after: int, epoch: str, window_ms: int, max_bytes: int = PAGE_BYTES
+        self, subscription: Subscription, after: int, epoch: str, window_ms: int, max_bytes: int = PAGE_BYTES
     ) -> Recovery:
         """The first page of what a client missed after `after`, which it saw in `epoch`.
 
@@ -113,6 +119,7 @@ class Recoveries:
         goes on at the first of `entries`, or at `head` if there are none. An empty epoch is believed: a member since
         before the first entry learns it only from its first page. `max_bytes` 0: no entries, all is to be pulled.
         """
+        stream = subscription.stream
         if after > (stream.cursor or 0) or (epoch and epoch != stream.epoch):
             await self._meet(stream, after)
         head = stream.cursor or 0
@@ -125,7 +132,7 @@ class Recoveries:
         if not is_recent and stream.id is not None:
             first = await self._store.first_since(stream.id, after, self._clock_ms() - window_ms)
             start = first - 1 if first is not None else head
-        page = await self.page(stream, start, max_bytes) if max_bytes else Page([], start)
+        page = await self.page(subscription, start, max_bytes) if max_bytes else Page([], start)
         head = stream.cursor or 0
         if life != (stream.id, stream.epoch):  # reset meanwhile
             return Recovery(False, stream.epoch, head, [], head, live=True)
@@ -153,7 +160,7 @@ class Recoveries:
                 raise RpcError(NOT_AUTHORIZED, "A newer login of this uid came first.")
             stream.acked = max(stream.acked, after)
             last = min(after, last)
-        page = await self.page(stream, last, max_bytes)
+        page = await self.page(session.inbox, last, max_bytes)
         head = stream.cursor or 0
         return Recovery(True, stream.epoch, head, page.entries, page.last, live=page.last >= head)
 
@@ -171,7 +178,7 @@ class Recoveries:
         for subscription in stream.subscriptions.values():
             connection = subscription.session.connection
             if connection is not None and connection in stream.members:
-                del stream.members[connection]
+                stream.dismiss(connection)
                 self._wait_for_reader(subscription, connection, after)
 
     def _wait_for_reader(self, subscription: Subscription, connection: "Connection", after: int) -> None:
@@ -192,7 +199,7 @@ class Recoveries:
                 if stream.is_inbox and connection.is_behind:
                     self._wait_for_reader(subscription, connection, last)
                     return
-                page = await self.page(stream, last, SMALL_CHARS if stream.is_inbox else PAGE_BYTES)
+                page = await self.page(subscription, last, SMALL_CHARS if stream.is_inbox else PAGE_BYTES)
                 if subscription.session.connection is not connection or not subscription.is_open:
                     return
                 if life != (stream.id, stream.epoch):

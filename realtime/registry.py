@@ -43,11 +43,12 @@ class Method:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A notification that the server sends."""
+    """A notification that the server sends. `needs`: the capability without which a client does not get it."""
 
     name: str
     params: type[msgspec.Struct]
     doc: str
+    needs: str | None = None
 
 
 METHODS: Final[dict[str, Method]] = {}
@@ -86,7 +87,8 @@ def method(
     return register
 
 
-def event(name: str, params: type[msgspec.Struct]) -> str:
-    """Declares a notification, for the documents; returns its name."""
-    EVENTS[name] = Event(name, params, inspect.getdoc(params) or "")
+def event(name: str, params: type[msgspec.Struct], *, needs: str | None = None) -> str:
+    """Declares a notification; returns its name. One that `needs` a capability is an entry: clients without it get
+    `stream.skipped` in its place."""
+    EVENTS[name] = Event(name, params, inspect.getdoc(params) or "", needs)
     return name

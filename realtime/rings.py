@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Final
 
+from realtime.redaction import redact
 from realtime.streams import LiveStream, StreamKey
 
 RING_CHARS: Final = 256 * 1024
@@ -49,6 +50,12 @@ class Rings:
         if limit is not None:
             count = sum(1 for seq, _ in stream.ring if seq <= limit)
             self.chars -= stream.forget_ring(count)
+
+    def redact(self, stream: LiveStream, seqs: frozenset[int]) -> None:
+        """These messages are deleted: who comes back finds their tombstones."""
+        grown = redact(stream.ring, seqs)
+        stream.ring_chars += grown
+        self.chars += grown
 
     def forget(self, stream: LiveStream) -> None:
         """The stream is live no more, or what it has is of a lost time."""

@@ -4,6 +4,7 @@ import enum
 from typing import Final, NamedTuple
 
 from projects.selectors import Tenant
+from realtime.capabilities import withheld_events
 from realtime.close_codes import BANNED, KICKED, REMOTE_LOGIN, SESSION_LOST, SUPERSEDED, CloseCode
 from realtime.connection import Connection
 from realtime.presence import EvictionReason
@@ -22,11 +23,11 @@ EVICTED_CODES: Final[dict[EvictionReason, CloseCode]] = {
 
 
 class Introduction(NamedTuple):
-    """What a client has said and shown of itself at its login. `token_ends_ms`: its token ends the connection then
-    (ms since 1970), None: no token does."""
+    """What a client has said and shown of itself at its login. `capabilities`: the known ones of those it has named.
+    `token_ends_ms`: its token ends the connection then (ms since 1970), None: no token does."""
 
     version: str = ""
-    capabilities: frozenset[str] = frozenset()
+    capabilities: str = ""
     token_ends_ms: int | None = None
 
 
@@ -74,6 +75,7 @@ class Session:
         "uid",
         "unreachable",
         "version",
+        "withheld",
     )
 
     def __init__(self, project: Tenant, uid: str, session_id: str, generation: int, since_ms: int) -> None:
@@ -100,12 +102,17 @@ class Session:
     def introduce(self, introduction: Introduction) -> None:
         """At each login, also one that resumes."""
         self.version, self.capabilities, ends_ms = introduction
+        self.withheld = withheld_events(self.capabilities)
         self.set_token_end(ends_ms)
 
     def set_token_end(self, ends_ms: int | None) -> None:
         """Its user has shown a token."""
         self.token_ends_ms = ends_ms
         self.token_warned = False
+
+    def given(self, *events: str) -> tuple[str, ...]:
+        """Those of the events that its client takes."""
+        return tuple(event for event in events if event not in self.withheld)
 
     @property
     def key(self) -> tuple[int, str]:

@@ -68,7 +68,14 @@ class Sessions:
         Raises RpcError `too_often` above 2 logins a second, `unavailable` without a presence store.
         """
         window_ms = self._login_window_ms(project)
-        answer = self._presence.login(project.id, uid, wanted or None, secrets.token_hex(12), window_ms=window_ms)
+        answer = self._presence.login(
+            project.id,
+            uid,
+            wanted or None,
+            secrets.token_hex(12),
+            capabilities=introduction.capabilities,
+            window_ms=window_ms,
+        )
         outcome = await self._ask(answer)
         if outcome.too_often:
             raise RpcError(TOO_OFTEN, retry_after_ms=1000 if window_ms is None else window_ms)

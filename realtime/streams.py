@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
+from realtime.capabilities import EVENT_AT, Entries, is_for_some, shown
 from realtime.connection import Connection
 from realtime.errors import OUT_OF_TURN, RpcError
 from realtime.frames import utf8_size
@@ -84,14 +85,11 @@ def entry_text(stream_json: str, entry: StoredEntry) -> str:
     )
 
 
-_METHOD_AT: Final = len('{"jsonrpc":"2.0","method":"')
-
-
 def entry_item(text: str) -> str:
     """A pushed entry's text as an item of a page: the same params, with the event's name inside."""
-    end = text.index('"', _METHOD_AT)
+    end = text.index('"', EVENT_AT)
     params = text.index("{", end)
-    return f'{{"event":"{text[_METHOD_AT:end]}",{text[params + 1 : -1]}'
+    return f'{{"event":"{text[EVENT_AT:end]}",{text[params + 1 : -1]}'
 
 
 def entries_size(entries: Iterable[tuple[int, str]]) -> int:
@@ -123,7 +121,7 @@ class Subscription:
         self.stream = stream
         self.session = session
         self.catching_up = True
-        self.hold: list[tuple[int, str]] | None = None
+        self.hold: Entries | None = None
         self.hold_chars = 0
         self.run: Run | None = None
 
@@ -150,7 +148,7 @@ class Subscription:
         self.stream.holds[self] = None
         self.catching_up = True
         if self.session.connection is not None:
-            self.stream.members.pop(self.session.connection, None)
+            self.stream.dismiss(self.session.connection)
 
     def keep(self, entries: Iterable[tuple[int, str]]) -> None:
         if self.hold is None:
@@ -161,16 +159,22 @@ class Subscription:
         if self.hold_chars > HOLD_CHARS:
             self.end_hold()
 
-    def end_hold(self) -> list[tuple[int, str]] | None:
-        """What was held; None when it was too much: the client reads it in pages."""
+    def end_hold(self) -> Entries | None:
+        """What was held, as its client is told it; None when it was too much: the client reads it in pages."""
         hold, self.hold = self.hold, None
         self.stream.holds.pop(self, None)
-        return hold
+        return self.shown(hold) if hold is not None else None
+
+    def shown(self, entries: Entries) -> Entries:
+        """The entries as its client is told them."""
+        return shown(entries, self.session.withheld)
 
 
 class LiveStream:
     """A stream with subscriptions in this process. `cursor` is the seq up to which members have been sent
     everything; None while the stream is being opened.
+
+    `lacking`: of the members those who lack a capability, with the events that they are not given.
 
     An inbox keeps no ring: what its one reader may still get is decided in the database. `acked` is what is known
     here of its acknowledgements; `origins`: the nodes that wait for one, each with the last seq it wrote.
@@ -188,6 +192,7 @@ class LiveStream:
         "is_touched",
         "json_name",
         "key",
+        "lacking",
         "marks",
         "members",
         "opened",
@@ -213,10 +218,11 @@ class LiveStream:
         self.acked = 0
         self.origins: dict[str, int] = {}
         self.members: dict[Connection, None] = {}
+        self.lacking: dict[Connection, frozenset[str]] = {}
         self.subscriptions: dict[Session, Subscription] = {}
         self.holds: dict[Subscription, None] = {}
         self.held: dict[int, str] = {}
-        self.ready: list[tuple[int, str]] = []
+        self.ready: Entries = []
         self.ring: deque[tuple[int, str]] = deque()
         self.ring_chars = 0
         self.marks: deque[tuple[float, int]] = deque()
@@ -237,12 +243,32 @@ class LiveStream:
             )
         return prefix
 
-    def ring_page(self, after: int, max_bytes: int) -> list[tuple[int, str]] | None:
+    def admit(self, connection: Connection, withheld: frozenset[str]) -> None:
+        """From now on the connection gets pushes."""
+        self.members[connection] = None
+        if withheld:
+            self.lacking[connection] = withheld
+
+    def dismiss(self, connection: Connection) -> None:
+        """From now on it gets none."""
+        self.members.pop(connection, None)
+        self.lacking.pop(connection, None)
+
+    def audiences(self, entries: Entries) -> list[tuple[Iterable[Connection], Entries]]:
+        """The members, each with what it is told of the entries; mostly that is the same for all."""
+        if not self.lacking or not is_for_some(entries):
+            return [(self.members, entries)]
+        alike: dict[frozenset[str], list[Connection]] = {}
+        for connection in self.members:
+            alike.setdefault(self.lacking.get(connection, frozenset()), []).append(connection)
+        return [(connections, shown(entries, withheld)) for withheld, connections in alike.items()]
+
+    def ring_page(self, after: int, max_bytes: int) -> Entries | None:
         """Recent entries after seq `after`, as many as fit; None when the ring does not reach back so far."""
         ring = self.ring
         if not ring or ring[0][0] > after + 1:
             return None
-        page: list[tuple[int, str]] = []
+        page: Entries = []
         size = 0
         for seq, text in ring:
             if seq <= after:

@@ -70,7 +70,7 @@ async def join(call: Call, session: Session, room: str, after: Cursor | None) ->
         recovery = None
         if after is not None:
             recovery = await runtime.recoveries.recover(
-                subscription.stream, after.seq, after.epoch, session.project.recovery_window_ms
+                subscription, after.seq, after.epoch, session.project.recovery_window_ms
             )
     except BaseException:
         subscription.end_hold()

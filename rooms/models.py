@@ -7,10 +7,11 @@ from projects.models import Project
 
 
 class Room(models.Model):
-    """What is kept of a room beside its stream. The row is made with its first attribute.
+    """What is kept of a room beside its stream. The row is made with its first attribute or setting.
 
     `revision` counts the changes of the attributes. `empty_since`: nobody was seen in it since then, within
-    one life (`presence_epoch`) of the presence store.
+    one life (`presence_epoch`) of the presence store. `media_days`: a file that is sent to it is kept for so many days
+    from then on; null: for no longer than any.
     """
 
     class Kind(models.TextChoices):
@@ -25,6 +26,7 @@ class Room(models.Model):
     touched_at = models.DateTimeField()
     empty_since = models.DateTimeField(null=True, blank=True)
     presence_epoch = models.CharField(max_length=32, blank=True)
+    media_days = models.PositiveSmallIntegerField(null=True, blank=True)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["project", "name"], name="room_name")]
@@ -56,6 +58,11 @@ class Room(models.Model):
 def stream_name(room: str) -> str:
     """The name of a room's stream."""
     return f"room:{room}"
+
+
+def room_name(stream: str) -> str:
+    """The room whose stream has this name."""
+    return stream.removeprefix(stream_name(""))
 
 
 class JsonStringField(models.TextField):  # type: ignore[type-arg]  # not subscriptable at run time

@@ -20,6 +20,7 @@ from realtime.protocol import notification_text
 from realtime.registry import event
 from realtime.runtime import Runtime
 from realtime.streams import LiveStream, StreamKey
+from rooms.models import room_name
 
 logger = logging.getLogger(__name__)
 
@@ -243,7 +244,7 @@ class Notices(RecurringPart):
         """`joined` is in the order of joining: who is among them is told of those who came later, the list has the
         others. Not `in_order`, for a store that was emptied and is being filled: of all of them."""
         stream = copy.stream
-        room = _room_name(stream)
+        room = room_name(stream.key[1])
         joins = [notification_text(JOINED, MemberNotice(room, uid)) for uid in joined]
         leaves = {uid: notification_text(LEFT, MemberNotice(room, uid)) for uid in sorted(left)}
         texts = [*joins, *leaves.values()]
@@ -279,7 +280,7 @@ class Notices(RecurringPart):
             return
         copy.count = total
         copy.counted_s = now_s
-        text = notification_text(COUNTED, CountNotice(_room_name(copy.stream), total))
+        text = notification_text(COUNTED, CountNotice(room_name(copy.stream.key[1]), total))
         self._runtime.hub.fanout.broadcast(copy.stream.members, Chunk(text, 1))
 
     async def _recheck(self) -> None:
@@ -289,7 +290,3 @@ class Notices(RecurringPart):
             copy = self._copy(key)
             if copy is not None and self._runtime.hub.shared and now_s - copy.checked_s > RECHECK_S:
                 self.touch(key)
-
-
-def _room_name(stream: LiveStream) -> str:
-    return stream.key[1].removeprefix("room:")

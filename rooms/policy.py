@@ -1,14 +1,14 @@
 """The one answer to "may this user do that in this room?", for sockets, HTTP and admin alike."""
 
 import enum
-from collections.abc import Container
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 from realtime.errors import NOT_AUTHORIZED, NOT_IN_ROOM, RpcError
 from realtime.session import Session
 from realtime.streams import Subscription
-from rooms.models import stream_name
+from rooms.models import room_name, stream_name
 
 
 class Actor(Protocol):
@@ -48,10 +48,16 @@ class Action(enum.Enum):
     COUNT_MEMBERS = "count_members"
     READ_ATTRIBUTES = "read_attributes"
     WRITE_ATTRIBUTES = "write_attributes"
+    DELETE_OWN = "delete_own"
+    """A message that the actor has sent."""
+    DELETE_ANY = "delete_any"
+    """Anybody's message."""
 
 
-MEMBERS_ONLY = frozenset({Action.SEND, Action.READ_HISTORY, Action.LIST_MEMBERS})
+MEMBERS_ONLY = frozenset({Action.SEND, Action.READ_HISTORY, Action.LIST_MEMBERS, Action.DELETE_OWN, Action.DELETE_ANY})
 """What only a member may do; the rest is open to every user of the project (docs/contract.md 2)."""
+SERVER_ONLY = frozenset({Action.DELETE_ANY})
+"""What of that no user may do, whatever they are in the room: the project's own server alone."""
 
 
 def subscription_of(session: Session, room: str) -> Subscription | None:
@@ -63,5 +69,15 @@ def require(actor: Actor, action: Action, room: str) -> None:
     every message."""
     if action in MEMBERS_ONLY and stream_name(room) not in actor.subscriptions:
         raise RpcError(NOT_IN_ROOM)
-    if not actor.uid:
+    if not actor.uid or (action in SERVER_ONLY and actor.subscriptions is not EVERY_ROOM):
         raise RpcError(NOT_AUTHORIZED)
+
+
+def readable_rooms(session: Session) -> Iterator[str]:
+    """The streams of the rooms whose messages a session may read."""
+    for stream in session.subscriptions:
+        try:
+            require(session, Action.READ_HISTORY, room_name(stream))
+        except RpcError:
+            continue
+        yield stream

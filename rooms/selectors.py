@@ -1,8 +1,11 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
-from messaging.models import Stream
+from messaging.messages import ROOM_MESSAGES
+from messaging.models import Entry, Stream
 from messaging.selectors import to_ms
+from realtime.redaction import TOMBSTONE
 from realtime.streams import StreamHead
 from rooms.models import Room, stream_name
 
@@ -74,9 +77,45 @@ def get_snapshot(project_id: int, room: str) -> Snapshot:
     return Snapshot(StreamHead(*head) if head is not None else None, attributes, was_empty)
 
 
+def media_lives(project_id: int, streams: Collection[str]) -> dict[str, timedelta]:
+    """How long rooms keep what files are sent to them, by the name of the stream: those that say so."""
+    prefix = stream_name("")
+    names = [name.removeprefix(prefix) for name in streams if name.startswith(prefix)]
+    rooms = Room.objects.filter(project_id=project_id, name__in=names, media_days__isnull=False)
+    return {stream_name(name): timedelta(days=days) for name, days in rooms.values_list("name", "media_days") if days}
+
+
+def media_days(project_id: int, room: str) -> int | None:
+    """For so many days a room keeps files from when they were sent to it; None: for no longer than any."""
+    return Room.objects.filter(project_id=project_id, name=room).values_list("media_days", flat=True).first()
+
+
 def rooms_with_attributes(after_id: int, limit: int) -> Sequence[Room]:
     """RTM rooms that have attributes, in pages by id: what the clean-up looks through."""
     return list(Room.objects.filter(kind=Room.Kind.RTM, attribute_count__gt=0, id__gt=after_id).order_by("id")[:limit])
+
+
+@dataclass(frozen=True, slots=True)
+class RoomMessage:
+    """A message's place: `stream_id` and `seq`. `event` is a tombstone's when it was deleted."""
+
+    stream_id: int
+    seq: int
+    sender: str
+    message_id: str
+    event: str
+
+
+def find_message(project_id: int, room: str, **named: int | str) -> RoomMessage | None:
+    """The room's message, or the tombstone in its place, that is `named` by its `seq`, or by `sender` and
+    `message_id`."""
+    events = (*ROOM_MESSAGES, TOMBSTONE)
+    row = (
+        Entry.objects.filter(stream__project_id=project_id, stream__name=stream_name(room), event__in=events, **named)
+        .values_list("stream_id", "seq", "sender", "message_id", "event")
+        .first()
+    )
+    return RoomMessage(*row) if row is not None else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,6 +90,11 @@ class PrivateServer(ABC):
         assert self._process is not None, f"{self.name} is not running"
         return self._process.pid
 
+    @property
+    def is_running(self) -> bool:
+        """Whether it was started, and not stopped or killed since."""
+        return self._process is not None
+
     def start(self) -> None:
         """Starts the server on its port and waits until it answers."""
         assert self._process is None, f"{self.name} is running already"

@@ -2,20 +2,25 @@
 
     python -m scripts.system redis postgresql chromium
 
+Who asks while another installs waits for it, so that packages may come while something else is done.
 Nothing installed here is started or set to start: everything runs its own private servers.
 """
 
+import fcntl
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
 POLICY = Path("/usr/sbin/policy-rc.d")
+DOWNLOAD_S = 180.0
+"""For what there is something else instead of."""
+CEPH = ("ceph-mon", "ceph-osd", "radosgw", "radosgw-admin", "ceph", "monmaptool")
 
 
 def postgresql_bin() -> Path | None:
@@ -53,6 +58,18 @@ def ip() -> Path | None:
     return Path(found) if found else None
 
 
+def radosgw() -> Path | None:
+    """Ceph's server of S3's protocol, where all is there that it takes to run one."""
+    found = {name: shutil.which(name) for name in CEPH}
+    return Path(found["radosgw"] or "") if all(found.values()) else None
+
+
+def nginx() -> Path | None:
+    """The web server that the benchmark measures files against."""
+    found = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
+    return Path(found) if found else None
+
+
 def venv() -> Path | None:
     """What `python -m venv` needs, which Debian keeps in a package of its own."""
     found = find_spec("ensurepip")
@@ -61,22 +78,41 @@ def venv() -> Path | None:
 
 @dataclass(frozen=True)
 class Need:
-    """A program: how it is found, the Debian package that brings it, and the services that package starts. Nobody but
-    root misses what is `for_root`."""
+    """A program: how it is found, the Debian packages that bring it, and the services those start. Nobody but root
+    misses what is `for_root`. `instead`: what does without it, where it cannot be had."""
 
     find: Callable[[], Path | None]
-    package: str
+    packages: tuple[str, ...]
     services: tuple[str, ...] = ()
     for_root: bool = False
+    instead: str = ""
 
 
 NEEDS = {
-    "redis": Need(redis_server, "redis-server", ("redis-server",)),
-    "postgresql": Need(postgresql_bin, "postgresql", ("postgresql",)),
-    "chromium": Need(chromium, "chromium"),
-    "ip": Need(ip, "iproute2", for_root=True),
-    "venv": Need(venv, "python3-venv"),
+    "redis": Need(redis_server, ("redis-server",), ("redis-server",)),
+    "postgresql": Need(postgresql_bin, ("postgresql",), ("postgresql",)),
+    "chromium": Need(chromium, ("chromium",)),
+    "ip": Need(ip, ("iproute2",), for_root=True),
+    "nginx": Need(nginx, ("nginx",), ("nginx",)),
+    "venv": Need(venv, ("python3-venv",)),
+    "ceph": Need(
+        radosgw,
+        ("ceph-mon", "ceph-osd", "radosgw", "ceph-common"),
+        ("ceph-crash", "ceph.target", "ceph-mon.target", "ceph-osd.target", "ceph-radosgw.target"),
+        instead="S3 is moto's server in the tests, and those of signatures are skipped",
+    ),
 }
+
+
+class Missing(Exception):
+    """Says in one line what, and how to get it."""
+
+
+@contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    with open(__file__) as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 @contextmanager
@@ -93,36 +129,56 @@ def _no_service_starts() -> Iterator[None]:
         POLICY.unlink()
 
 
-def apt_install(packages: list[str], services: list[str]) -> None:
-    """Installs Debian packages, quietly; raises CalledProcessError when apt does."""
+def apt_install(packages: Sequence[str], services: Sequence[str], download_s: float | None = None) -> None:
+    """Installs Debian packages, quietly. Raises CalledProcessError when apt does, TimeoutExpired when they do not come
+    within `download_s`: what has begun to be installed is installed."""
     env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     apt = ["apt-get", "-qq", "-o", "DPkg::Lock::Timeout=300"]
+    install = [*apt, "install", "-y", "--no-install-recommends", *packages]
     print(f"Installing with apt: {' '.join(packages)}", flush=True)
     with _no_service_starts():
-        subprocess.run([*apt, "update"], env=env, check=True)
-        subprocess.run(
-            [*apt, "install", "-y", "--no-install-recommends", *packages],
-            env=env,
-            check=True,
-            stdout=subprocess.DEVNULL,
-        )
+        for command, limit_s in (
+            ([*apt, "update"], download_s),
+            ([*install, "--download-only"], download_s),
+            (install, None),
+        ):
+            subprocess.run(command, env=env, check=True, stdout=subprocess.DEVNULL, timeout=limit_s)
     if services and shutil.which("systemctl"):  # not at the next boot either
         subprocess.run(["systemctl", "disable", *services], check=False, capture_output=True)
 
 
-def ensure(names: list[str]) -> None:
-    """Has the named programs installed, or ends the process with one line that says what is missing."""
-    is_root = os.geteuid() == 0
-    needs = [NEEDS[name] for name in names if is_root or not NEEDS[name].for_root]
-    missing = [need for need in needs if need.find() is None]
-    if not missing:
+def ensure(names: Sequence[str]) -> None:
+    """Has the named programs installed, or ends the process with one line that says what is missing. Where there is
+    something else instead, the line is all."""
+    with _one_at_a_time():
+        is_root = os.geteuid() == 0
+        needs = [NEEDS[name] for name in names if is_root or not NEEDS[name].for_root]
+        missing = [need for need in needs if need.find() is None]
+        try:
+            _install([need for need in missing if not need.instead])
+        except Missing as error:
+            sys.exit(str(error))
+        for need in missing:
+            if need.instead:
+                try:
+                    _install([need], DOWNLOAD_S)
+                except Missing as error:
+                    print(f"{error}; {need.instead}.", flush=True)
+
+
+def _install(needs: Sequence[Need], download_s: float | None = None) -> None:
+    """Raises Missing."""
+    packages = [package for need in needs for package in need.packages]
+    if not packages:
         return
-    packages = [need.package for need in missing]
-    if not is_root or shutil.which("apt-get") is None:
-        sys.exit(f"Missing: {', '.join(packages)} (as root: apt-get install {' '.join(packages)})")
-    apt_install(packages, [service for need in missing for service in need.services])
-    if still := [need.package for need in missing if need.find() is None]:
-        sys.exit(f"Missing, though apt installed it: {', '.join(still)}")
+    if os.geteuid() != 0 or shutil.which("apt-get") is None:
+        raise Missing(f"Missing: {', '.join(packages)} (as root: apt-get install {' '.join(packages)})")
+    try:
+        apt_install(packages, [service for need in needs for service in need.services], download_s)
+    except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
+        raise Missing(f"Missing: {', '.join(packages)} ({error})") from error
+    if still := [package for need in needs if need.find() is None for package in need.packages]:
+        raise Missing(f"Missing, though apt installed it: {', '.join(still)}")
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ belongs to one. There are no transactions around tests, since the engine's threa
 
 import contextlib
 import os
+import shutil
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime
@@ -40,6 +41,9 @@ SHAPES = ("embedded", "cluster")
 hypothesis.settings.register_profile("rostrum", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("rostrum")
 
+MEMORY = Path("/dev/shm")
+MEMORY_BYTES = 4 * 1024**3
+
 session_resources = pytest.StashKey[contextlib.ExitStack]()
 
 
@@ -55,6 +59,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     if settings.configured:
         raise pytest.UsageError("Django is configured already: run pytest without DJANGO_SETTINGS_MODULE")
+    keep_files_in_memory()
     resources = config.stash[session_resources] = contextlib.ExitStack()
     data = Path(resources.enter_context(tempfile.TemporaryDirectory(prefix="rostrum-tests-")))
     shape = {"DATABASE_URL": "", "REDIS_URL": ""}
@@ -72,6 +77,15 @@ def pytest_configure(config: pytest.Config) -> None:
     django.setup()
 
 
+def keep_files_in_memory() -> None:
+    """Temporary ones, of this process and those it starts, where there is room and nobody has said where: what is
+    synced to a disk at each commit is worth nothing when the session ends, and disks are slow."""
+    if "TMPDIR" in os.environ or not MEMORY.is_dir() or os.statvfs(MEMORY).f_flag & os.ST_NOEXEC:
+        return
+    if shutil.disk_usage(MEMORY).free > MEMORY_BYTES:
+        tempfile.tempdir = os.environ["TMPDIR"] = str(MEMORY)
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Of a test that is the same on both shapes one run is enough."""
     if config.getoption("shape") == "embedded":
@@ -86,8 +100,10 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         resources.close()
 
 
-def pytest_report_header(config: pytest.Config) -> str:
-    return f"shape: {config.getoption('shape')}"
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    from tests.support.s3 import which_s3
+
+    return [f"shape: {config.getoption('shape')}", which_s3()]
 
 
 @pytest.fixture(scope="session")
@@ -100,7 +116,9 @@ def shape(pytestconfig: pytest.Config) -> str:
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
     """The session's own database, not one of pytest-django's `test_` copies: other processes open it too."""
-    with django_db_blocker.unblock():
+    from tests.support.recycling import recycled_connections
+
+    with django_db_blocker.unblock(), recycled_connections():
         call_command("migrate", interactive=False, verbosity=0)
         yield
         connections.close_all()

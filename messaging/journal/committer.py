@@ -14,7 +14,7 @@ from messaging.journal.mark import Mark
 from messaging.models import Entry
 from messaging.selectors import to_ms
 from realtime.bridge import drop_broken_connection
-from realtime.errors import EXPIRED, INVALID_PARAMS, OUT_OF_TURN, REJECTED, UNAVAILABLE, ErrorKind, RpcError
+from realtime.errors import EXPIRED, OUT_OF_TURN, REJECTED, UNAVAILABLE, ErrorKind, RpcError
 
 logger = logging.getLogger(__name__)
 
@@ -114,7 +114,8 @@ class Committer:
 
     def _answer_known(self, group: Sequence[Append]) -> tuple[list[Append], list[tuple[Append, Append]]]:
         """Gives appends whose message id is known their first answer. Returns the others, and of those that repeat
-        one of the group each with the first: it gets that one's answer."""
+        one of the group each with the first: it gets that one's answer. A message that was deleted is answered as
+        before, and stays deleted."""
         rows = Entry.objects.filter(message_id__in={append.message_id for append in group}).values_list(
             "message_id", "sender", "stream_id", "seq", "created_at", "event"
         )
@@ -124,10 +125,7 @@ class Committer:
         for append in group:
             key = (append.message_id, append.sender, append.stream_id)
             if key in known:
-                append.duplicate = True
-                append.seq, append.ts, event = known[key]
-                if event != append.event:
-                    append.error = RpcError(INVALID_PARAMS, "message_id was used for something else in this stream.")
+                append.repeat(*known[key])
             elif key in fresh:
                 repeated.append((append, fresh[key]))
             else:

@@ -24,6 +24,7 @@ from messaging.media.local import IncomingFile, LocalMediaStorage
 from messaging.media.ranges import RangeError, range_of
 from messaging.media.storage import CHUNK_BYTES, media_storage
 from realtime.server.bodies import BodyBound
+from realtime.server.http import FILE_EXTENSION
 
 logger = logging.getLogger(__name__)
 
@@ -33,11 +34,16 @@ TRANSFER_S: Final = 900.0
 """For a whole file, either way."""
 SILENCE_S: Final = 30.0
 """So long an upload may send nothing."""
+WRITE_BYTES: Final = 64 * 1024
+"""What has come of a file is written when it is so much. Until that is done, no more of it is taken than the server
+reads ahead."""
 MAX_TRANSFERS: Final = 300
 """At once in a process, both ways."""
 
 _NO_BODY: Final = io.BytesIO()
-_files: Final = ThreadPoolExecutor(max_workers=4, thread_name_prefix="media-files")
+_readers: Final = ThreadPoolExecutor(max_workers=4, thread_name_prefix="media-reads")
+_writer: Final = ThreadPoolExecutor(max_workers=1, thread_name_prefix="media-writes")
+"""One: so a message's commit waits for the disk behind one piece of one file."""
 
 COMMON_HEADERS: Final = {
     "access-control-allow-origin": "*",  # addresses carry what is needed, and cookies mean nothing
@@ -138,12 +144,12 @@ class LocalMedia:
         self._uploading.add(key)
         try:
             part = FilePart(boundary_of(request.headers.get("content-type", "")))
-            incoming = await _in_thread(IncomingFile, path)
+            incoming = await _in_thread(_writer, IncomingFile, path)
             try:
                 await _receive_file(receive, part, incoming, size)
-                await _in_thread(incoming.keep)
+                await _in_thread(_writer, incoming.keep)
             finally:
-                await asyncio.shield(_in_thread(incoming.discard))
+                await asyncio.shield(_in_thread(_writer, incoming.discard))
         except FormError as error:
             raise Refused(400, str(error)) from None
         finally:
@@ -163,9 +169,9 @@ async def _receive_file(receive: ASGIReceiveCallable, part: FilePart, incoming: 
         if received > size:
             raise Refused(413, "The file is larger than was said.")
         gathered += content
-        if gathered and (len(gathered) >= CHUNK_BYTES or not more):
-            await _in_thread(incoming.write, bytes(gathered))
-            gathered.clear()
+        if gathered and (len(gathered) >= WRITE_BYTES or not more):
+            await _in_thread(_writer, incoming.write, gathered)
+            gathered = bytearray()
     if not part.complete or received != size:
         raise Refused(400, "The file has not come whole.")
 
@@ -183,7 +189,7 @@ async def _next(receive: ASGIReceiveCallable) -> dict[str, Any]:
 
 
 async def _give(request: ASGIRequest, send: ASGISendCallable, path: Path, allowed: Mapping[str, str]) -> None:
-    file, size = await _in_thread(_open, path)
+    file, size = await _in_thread(_readers, _open, path)
     try:
         etag = f'"{path.name}"'  # what is under a key never changes
         headers = {
@@ -206,27 +212,36 @@ async def _give(request: ASGIRequest, send: ASGISendCallable, path: Path, allowe
         headers["content-length"] = str(last - first + 1)
         await _start(send, status, headers)
         if request.method == "GET":
-            await _send_part(send, file, first, last)
+            await _send_part(request, send, file, first, last)
         else:
             await send({"type": "http.response.body", "body": b"", "more_body": False})
     finally:
         file.close()
 
 
-async def _send_part(send: ASGISendCallable, file: BinaryIO, first: int, last: int) -> None:
+async def _send_part(request: ASGIRequest, send: ASGISendCallable, file: BinaryIO, first: int, last: int) -> None:
     """Raises Gone when it cannot be sent to its end: the answer has begun, so there is no other."""
-    place = first
+    way_round = (request.scope.get("extensions") or {}).get(FILE_EXTENSION)
     try:
         async with asyncio.timeout(TRANSFER_S):
-            while place <= last:
-                chunk = await _in_thread(os.pread, file.fileno(), min(CHUNK_BYTES, last + 1 - place), place)
-                if not chunk:
-                    raise OSError("the file has become shorter")
-                place += len(chunk)
-                await send({"type": "http.response.body", "body": chunk, "more_body": place <= last})
+            if way_round is not None:
+                await way_round["send"](file.fileno(), first, last + 1 - first)
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
+            else:
+                await _send_chunks(send, file, first, last)
     except OSError as error:  # its time is up, too
-        logger.warning("media storage: a download ends at byte %d: %s", place, error or "it took too long")
+        logger.info("media storage: a download is broken off: %s", error or "it took too long")
         raise Gone from error
+
+
+async def _send_chunks(send: ASGISendCallable, file: BinaryIO, first: int, last: int) -> None:
+    place = first
+    while place <= last:
+        chunk = await _in_thread(_readers, os.pread, file.fileno(), min(CHUNK_BYTES, last + 1 - place), place)
+        if not chunk:
+            raise OSError("the file has become shorter")
+        place += len(chunk)
+        await send({"type": "http.response.body", "body": chunk, "more_body": place <= last})
 
 
 def _open(path: Path) -> tuple[BinaryIO, int]:
@@ -234,8 +249,8 @@ def _open(path: Path) -> tuple[BinaryIO, int]:
     return file, os.fstat(file.fileno()).st_size
 
 
-async def _in_thread(function: Callable[..., T], *args: Any) -> T:
-    return await asyncio.get_running_loop().run_in_executor(_files, function, *args)
+async def _in_thread(threads: ThreadPoolExecutor, function: Callable[..., T], *args: Any) -> T:
+    return await asyncio.get_running_loop().run_in_executor(threads, function, *args)
 
 
 async def _start(send: ASGISendCallable, status: int, headers: Mapping[str, str]) -> None:

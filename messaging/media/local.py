@@ -13,6 +13,9 @@ from django.core.files.storage import FileSystemStorage
 from messaging.media.addresses import FILE_PATH, UPLOAD_PATH, sign
 from messaging.media.storage import CHUNK_BYTES, UploadForm
 
+PIECE_BYTES: Final = 2 * 1024 * 1024
+"""Of a file that comes: so much is written, then put on the disk."""
+
 
 class LocalMediaStorage(FileSystemStorage):
     """On a file system with hard links. `clock`: seconds since 1970, by which addresses expire."""
@@ -31,7 +34,9 @@ class LocalMediaStorage(FileSystemStorage):
         return sign(FILE_PATH, params, int(self.clock()) + lives_s)
 
     def copy(self, source: str, key: str) -> None:
-        os.link(self.path(source), self.path(key))
+        copied = Path(self.path(key))
+        _make_folder(copied)
+        os.link(self.path(source), copied)
 
     def read(self, key: str) -> Iterator[bytes]:
         with open(self.path(key), "rb") as file:
@@ -55,20 +60,31 @@ class LocalMediaStorage(FileSystemStorage):
 
 
 class IncomingFile:
-    """A file that is there when it is complete, and not before. Its methods block."""
+    """A file that is there when it is complete, and not before. Its methods block.
+
+    It goes to the disk as it grows. Were it left to the end, whoever writes beside it, a message's commit above all,
+    would wait for all of it, and of every other file.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _make_folder(path)
         self._part = path.with_name(f"{secrets.token_hex(8)}.part")
-        self._file = open(self._part, "xb", opener=_private)  # noqa: SIM115  (closed by keep or discard)
+        self._file = open(self._part, "xb", buffering=0, opener=_private)  # noqa: SIM115  (closed by keep or discard)
+        self._pending_bytes = 0
 
-    def write(self, data: bytes) -> int:
-        return self._file.write(data)
+    def write(self, data: bytes | bytearray) -> int:
+        view = memoryview(data)
+        while view:
+            view = view[self._file.write(view) :]
+        self._pending_bytes += len(data)
+        if self._pending_bytes >= PIECE_BYTES:
+            os.fdatasync(self._file.fileno())
+            self._pending_bytes = 0
+        return len(data)
 
     def keep(self) -> None:
         """Gives it its name, in place of whatever has it; it is on the disk by then."""
-        self._file.flush()
         os.fsync(self._file.fileno())
         self._file.close()
         self._part.replace(self._path)
@@ -79,6 +95,11 @@ class IncomingFile:
             self._file.close()  # what is still in its buffer may not fit on the disk
         finally:
             self._part.unlink(missing_ok=True)
+
+
+def _make_folder(path: Path) -> None:
+    """The one that it is in."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
 def _private(path: str, flags: int) -> int:

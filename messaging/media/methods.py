@@ -3,13 +3,13 @@
 from typing import Annotated, Final, Literal
 
 import msgspec
-from django.utils.http import content_disposition_header
 
-from messaging.media.kinds import RASTERS
-from messaging.media.models import Media, MediaKind
-from messaging.media.selectors import media_of
+from messaging.media.models import MediaKind
+from messaging.media.policy import readable_streams
+from messaging.media.selectors import readable_media
 from messaging.media.services import FORM_LIFE, start
 from messaging.media.transfers import MediaTransfers, UploadKey
+from messaging.messages import MediaId
 from messaging.selectors import to_ms
 from realtime.calls import Call
 from realtime.consumer import answer_later
@@ -29,14 +29,6 @@ from realtime.payloads import Empty
 from realtime.registry import Deferred, method
 
 STORAGE_ERRORS: Final = (UNAVAILABLE, OVERLOADED)
-DOWNLOAD_S: Final = 300
-"""An address for a download lives for so long."""
-THUMBNAIL_TYPE: Final = "image/jpeg"
-
-MediaId = Annotated[
-    str,
-    msgspec.Meta(pattern=r"\A[0-9a-f]{32}\Z", description="32 hex characters, made by the server; nobody guesses it"),
-]
 
 
 class StartParams(msgspec.Struct, forbid_unknown_fields=True):
@@ -158,9 +150,11 @@ async def _abandon(call: Call, key: UploadKey) -> Empty:
     return Empty()
 
 
-class UrlParams(MediaParams, forbid_unknown_fields=True, kw_only=True):
-    """`thumbnail`: of an image, the server's own small JPEG of it."""
+class UrlParams(msgspec.Struct, forbid_unknown_fields=True):
+    """A file of one's own, or in a message that one may read: in a joined room, in one's inbox, or sent to a user.
+    `thumbnail`: of an image, the server's own small JPEG of it."""
 
+    media: MediaId
     thumbnail: bool = False
 
 
@@ -182,25 +176,13 @@ def url_of_media(call: Call, params: UrlParams) -> Deferred:
 async def _url(call: Call, params: UrlParams) -> UrlResult:
     session = call.logged_in()
     transfers = call.runtime.part(MediaTransfers)
-    now = transfers.now()
-    media = await call.runtime.bridge.read(media_of, session.project.id, session.uid, params.media, now)
-    if media is None or (params.thumbnail and not media.thumbnail_width):
-        raise RpcError(MEDIA_NOT_FOUND)
-    content_type = THUMBNAIL_TYPE if params.thumbnail else media.content_type
-    url = await transfers.url_of(
-        media.thumbnail_key if params.thumbnail else media.checked_key,
-        content_type=content_type,
-        disposition=_disposition(media),
-        lives_s=DOWNLOAD_S,
+    media = await call.runtime.bridge.read(
+        readable_media, session.project.id, session.uid, readable_streams(session), params.media, transfers.now()
     )
-    return UrlResult(url, content_type, to_ms(now) + DOWNLOAD_S * 1000)
-
-
-def _disposition(media: Media) -> str:
-    """With the file's name, in any language (RFC 6266)."""
-    header = content_disposition_header(media.content_type not in RASTERS, media.name)
-    assert header is not None
-    return header
+    if media is None:
+        raise RpcError(MEDIA_NOT_FOUND)
+    address = await transfers.address_of(media, thumbnail=params.thumbnail)
+    return UrlResult(address.url, address.content_type, to_ms(address.expires_at))
 
 
 def _key(call: Call, params: MediaParams) -> UploadKey:

@@ -25,7 +25,8 @@ class MediaKind(models.TextChoices):
 
 
 class Media(models.Model):
-    """A file that a user has sent or is sending (docs/contract.md 4). Its bytes are in the storage, under `folder`."""
+    """A file that a user has sent or is sending (docs/contract.md 4). Its bytes are in the storage: what was posted in
+    `upload_folder`, what was checked in `folder`."""
 
     project = models.ForeignKey(
         Project, models.CASCADE, related_name="media", db_index=False, verbose_name=_("project")
@@ -67,9 +68,14 @@ class Media(models.Model):
         return f"{self.project_id}/{self.media_id}"
 
     @property
+    def upload_folder(self) -> str:
+        """All uploads are under one prefix: so a bucket's own rule can find those that were left behind."""
+        return f"uploads/{self.folder}"
+
+    @property
     def uploaded_key(self) -> str:
         """Where the form puts what comes."""
-        return f"{self.folder}/upload"
+        return f"{self.upload_folder}/file"
 
     @property
     def checked_key(self) -> str:
@@ -96,6 +102,7 @@ class MediaUse(models.Model):
         constraints = [models.UniqueConstraint(fields=["message_id", "sender", "stream"], name="media_use_of_message")]
         indexes = [
             models.Index(fields=["media", "stream"], name="media_use"),
+            models.Index(fields=["media", "sender"], name="media_use_sender"),
             models.Index(fields=["stream"], name="media_use_stream"),
         ]
 

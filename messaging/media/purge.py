@@ -1,11 +1,11 @@
 """Deleting files and images: first their bytes, then their rows. So what is broken off is found and done again."""
 
 from collections.abc import Iterable, Iterator
-from datetime import datetime
 from typing import Final
 
+from django.db.models import QuerySet
+
 from messaging.media.models import Media
-from messaging.media.selectors import expired_media
 from messaging.media.services import delete
 from messaging.media.storage import MediaStorage, StorageUnavailable, reaching
 
@@ -19,19 +19,19 @@ def delete_media(storage: MediaStorage, found: Iterable[Media]) -> int:
     for media in found:
         with reaching(storage):
             storage.delete_folder(media.folder)
+            storage.delete_folder(media.upload_folder)
         deleted += delete(pk=media.pk)
     return deleted
 
 
-def purge_media(storage: MediaStorage, now: datetime) -> Iterator[int]:
-    """Deletes what has outlived its time, also uploads that were never finished or were refused. Yields after each
-    batch how many it deleted.
+def purge_media(storage: MediaStorage, due: "QuerySet[Media]") -> Iterator[int]:
+    """Deletes what is due, in pages by key. Yields after each how many it deleted.
 
     What cannot be deleted is passed over, and named at the end by StorageUnavailable; three in a row end it.
     """
     left: list[str] = []
     in_a_row = after = 0
-    while found := expired_media(now, after, BATCH):
+    while found := list(due.filter(pk__gt=after).order_by("pk")[:BATCH]):
         deleted = 0
         for media in found:
             try:

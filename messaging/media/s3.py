@@ -11,6 +11,10 @@ from storages.backends.s3 import S3Storage
 
 from messaging.media.storage import CHUNK_BYTES, StorageUnavailable, UploadForm
 
+CONNECT_S: Final = 5.0
+ANSWER_S: Final = 20.0
+"""So long it may be silent."""
+ATTEMPTS: Final = 2
 NO_SUCH_KEY: Final = ("NoSuchKey", "404")
 UNTYPED: Final = "application/octet-stream"
 """What everything is in the bucket. The type that a browser is told is in the address it gets."""
@@ -24,10 +28,10 @@ class S3MediaStorage(S3Storage):  # type: ignore[misc]  # it has no types
     def __init__(self, *, path_style: bool, **options: Any) -> None:
         config = Config(
             signature_version="s3v4",
-            s3={"addressing_style": "path" if path_style else "auto"},
-            connect_timeout=5,
-            read_timeout=20,
-            retries={"total_max_attempts": 2},
+            s3={"addressing_style": "path" if path_style else "virtual"},
+            connect_timeout=CONNECT_S,
+            read_timeout=ANSWER_S,
+            retries={"total_max_attempts": ATTEMPTS},
         )
         super().__init__(client_config=config, file_overwrite=True, default_acl=None, **options)
 

@@ -1,8 +1,7 @@
 """Where the bytes are: one interface, two storages (`local`, `s3`), on Django's own storage classes.
 
-A key is `<folder>/<name>`; a folder has all that belongs to one file. What a browser may write, it writes under a key
-of its own, once or as often as it likes while its form holds; what has been checked is a copy under another key, which
-no form names.
+A key is `<folder>/<name>`. What a browser may write, it writes under a key of its own in `uploads/`, once or as often
+as it likes while its form holds; what has been checked is a copy under another key, which no form names.
 """
 
 from collections.abc import Iterator

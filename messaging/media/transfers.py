@@ -2,14 +2,17 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Final, TypeVar
+from typing import Final, NamedTuple, TypeVar
 from weakref import WeakValueDictionary
 
+from django.utils.http import content_disposition_header
+
 from messaging.media.checks import Refused, check
+from messaging.media.kinds import RASTERS
 from messaging.media.models import Media, MediaState
 from messaging.media.services import FORM_LIFE, abandon, accept, claim, refuse, release
 from messaging.media.storage import StorageUnavailable, UploadForm, media_storage, reaching
@@ -28,6 +31,16 @@ CHECKERS: Final = 4
 SIGNERS: Final = 2
 """Threads that sign: nobody waits for a check to be given an address."""
 MAX_FINISHING: Final = 200
+DOWNLOAD_LIFE: Final = timedelta(minutes=5)
+THUMBNAIL_TYPE: Final = "image/jpeg"
+
+
+class Address(NamedTuple):
+    """For GET, until `expires_at`. A `url` that begins with `/` is of the server itself."""
+
+    url: str
+    content_type: str
+    expires_at: datetime
 
 
 class MediaTransfers:
@@ -60,10 +73,21 @@ class MediaTransfers:
         sign = partial(media_storage().upload_form, size=media.size, lives_s=round(FORM_LIFE.total_seconds()))
         return await self._in_thread(self._signers, partial(sign, media.uploaded_key))
 
-    async def url_of(self, key: str, *, content_type: str, disposition: str, lives_s: int) -> str:
-        """Raises RpcError `unavailable`."""
-        sign = partial(media_storage().download_url, content_type=content_type, disposition=disposition)
-        return await self._in_thread(self._signers, partial(sign, key, lives_s=lives_s))
+    async def address_of(self, media: Media, *, thumbnail: bool = False) -> Address:
+        """For fetching a file, or the thumbnail of an image. Raises RpcError `media_not_found` when it has none,
+        `unavailable`."""
+        if thumbnail and not media.thumbnail_width:
+            raise RpcError(MEDIA_NOT_FOUND)
+        content_type = THUMBNAIL_TYPE if thumbnail else media.content_type
+        expires_at = self.now() + DOWNLOAD_LIFE
+        sign = partial(
+            media_storage().download_url,
+            media.thumbnail_key if thumbnail else media.checked_key,
+            content_type=content_type,
+            disposition=_disposition(media),
+            lives_s=round(DOWNLOAD_LIFE.total_seconds()),
+        )
+        return Address(await self._in_thread(self._signers, sign), content_type, expires_at)
 
     async def finish(self, key: UploadKey) -> Media:
         """The file, checked and ready. Two calls for one file at the same time are one.
@@ -97,7 +121,7 @@ class MediaTransfers:
             checked = await self._in_thread(self._checkers, partial(check, media_storage(), media))
         except Refused as refused:
             await bridge.write(refuse, media=media, reason=refused.reason)
-            await self._tidy(media_storage().delete_folder, media.folder)
+            await self._tidy(media_storage().delete_folder, media.upload_folder, media.folder)
             raise RpcError(MEDIA_REFUSED, reason=refused.reason) from None
         except FileNotFoundError:
             await bridge.write(release, media=media)
@@ -115,14 +139,20 @@ class MediaTransfers:
         media = await self._runtime.bridge.write(
             abandon, project_id=project, uid=uid, media_id=media_id, now=self.now()
         )
-        await self._tidy(media_storage().delete_folder, media.folder)
+        await self._tidy(media_storage().delete_folder, media.upload_folder, media.folder)
 
-    async def _tidy(self, delete: Callable[[str], None], what: str) -> None:
+    def discard(self, unused: Iterable[Media]) -> None:
+        """Deletes the bytes of files that no message has any more. Nobody waits for it."""
+        for media in unused:
+            self._runtime.hub.spawn(self._tidy(media_storage().delete_folder, media.folder))
+
+    async def _tidy(self, delete: Callable[[str], None], *what: str) -> None:
         """At once what would be purged later: so that it fails is no matter."""
-        try:
-            await self._in_thread(self._checkers, partial(delete, what))
-        except RpcError:
-            logger.warning("media: %s is left to be purged", what)
+        for name in what:
+            try:
+                await self._in_thread(self._checkers, partial(delete, name))
+            except RpcError:
+                logger.warning("media: %s is left to be purged", name)
 
     async def _in_thread(self, pool: ThreadPoolExecutor, function: Callable[[], T]) -> T:
         """Raises RpcError `unavailable` when the storage is out of reach."""
@@ -136,3 +166,10 @@ class MediaTransfers:
         except StorageUnavailable as error:
             logger.warning("media storage is out of reach: %s", error)
             raise RpcError(UNAVAILABLE, "The storage of files is out of reach.") from error
+
+
+def _disposition(media: Media) -> str:
+    """With the file's name, in any language (RFC 6266)."""
+    header = content_disposition_header(media.content_type not in RASTERS, media.name)
+    assert header is not None
+    return header

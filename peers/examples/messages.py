@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from messaging.examples import FINISH, MEDIA, START, takes_media
 from realtime.conversations import Given, add_conversation
 from realtime.examples import logged_in
 
@@ -52,6 +53,26 @@ bob > {"jsonrpc":"2.0","method":"inbox.ack","params":{"seq":1}}
     title="To a peer who is away",
     setting="Ann is logged in. Bob is not, until he comes.",
     given=logged_in("ann"),
+)
+
+add_conversation(
+    "peer.send",
+    START
+    + FINISH.lstrip("\n")
+    + f"""\
+ann > {{"jsonrpc":"2.0","id":4,"method":"peer.send","params":{{"peer":"bob",
+        "message_id":"019bc0e2-1280-7001-9c4e-51a0b7d3f6e8",
+        "message":{{"type":"FILE","media":"{MEDIA}","name":"the tables.txt"}}}}}}
+bob < {{"jsonrpc":"2.0","method":"peer.media_sent","params":{{"stream":"inbox:bob","seq":1,"sender":"ann",
+        "message_id":"019bc0e2-1280-7001-9c4e-51a0b7d3f6e8","ts":1768467600000,
+        "body":{{"message":{{"type":"FILE","media":"{MEDIA}","name":"the tables.txt",
+                "description":"","size":11,"content_type":"application/octet-stream"}}}}}}}}
+bob > {{"jsonrpc":"2.0","method":"inbox.ack","params":{{"seq":1}}}}
+ann < {{"jsonrpc":"2.0","id":4,"result":{{"received":true,"ts":1768467600000}}}}
+""",
+    title="A file",
+    setting="Ann and Bob are logged in.",
+    given=takes_media("ann", "bob"),
 )
 
 add_conversation(

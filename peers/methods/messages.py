@@ -6,16 +6,29 @@ from typing import Annotated, Final, Literal, Self
 
 import msgspec
 
-from messaging.messages import Message, check_message
+from messaging.media.policy import readable_streams
+from messaging.media.uses import FilePost
+from messaging.messages import (
+    PEER_MEDIA_SENT,
+    PEER_MESSAGES,
+    PEER_SENT,
+    MediaMessage,
+    Message,
+    PlainMessage,
+    SentMessage,
+    check_message,
+)
 from messaging.models import EntryFlag
 from messaging.selectors import peer_history
-from peers.delivery import SECOND_S, SENT, PeerMessages
+from peers.delivery import SECOND_S, PeerMessages
 from peers.outgoing import Answer, PeerMessage
 from realtime.calls import Call
 from realtime.errors import (
     EXPIRED,
+    INCOMPATIBLE_MESSAGE,
     INVALID_PARAMS,
     LIMIT_EXCEEDED,
+    MEDIA_NOT_FOUND,
     OVERLOADED,
     REJECTED,
     SIZE_OVERFLOW,
@@ -29,13 +42,22 @@ from realtime.session import Session
 from realtime.shapes import carries
 from realtime.streams import PAGE_BYTES
 
-SEND_ERRORS: Final = (SIZE_OVERFLOW, LIMIT_EXCEEDED, REJECTED, EXPIRED, UNAVAILABLE, OVERLOADED)
+SEND_ERRORS: Final = (
+    SIZE_OVERFLOW,
+    LIMIT_EXCEEDED,
+    MEDIA_NOT_FOUND,
+    REJECTED,
+    EXPIRED,
+    INCOMPATIBLE_MESSAGE,
+    UNAVAILABLE,
+    OVERLOADED,
+)
 
 
 class PeerBody(msgspec.Struct, omit_defaults=True):
     """`offline`: kept for a user who is away. `historical`: the two can read it back."""
 
-    message: Message
+    message: PlainMessage
     offline: bool = False
     historical: bool = False
 
@@ -46,11 +68,27 @@ class PeerSentEntry(EntryPush):
     body: PeerBody
 
 
-event(SENT, PeerSentEntry)
+class PeerMediaBody(msgspec.Struct, omit_defaults=True):
+    """`offline`, `historical`: as of `peer.sent`."""
+
+    message: MediaMessage
+    offline: bool = False
+    historical: bool = False
+
+
+class PeerMediaSentEntry(EntryPush):
+    """A message with a file, in the user's inbox, who may fetch it. To be acknowledged like `peer.sent`."""
+
+    body: PeerMediaBody
+
+
+event(PEER_SENT, PeerSentEntry)
+event(PEER_MEDIA_SENT, PeerMediaSentEntry, needs="media")
 
 
 class MessageParams(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """`offline`: keep it if the peer is away, with the newest 200 of 7 days. `historical`: let the two read it back."""
+    """`message`: as in `room.send`. `offline`: keep it if the peer is away, with the newest 200 of 7 days.
+    `historical`: let the two read it back."""
 
     message_id: MessageId
     message: Annotated[msgspec.Raw, carries(Message)]
@@ -77,7 +115,7 @@ def send(call: Call, params: SendParams) -> Deferred:
     """Sends a message to a user, who may be oneself. The answer comes when the peer has acknowledged it, or is away: a
     peer that dropped less than 6 s ago is waited for, at most 9 s in all."""
     session = call.logged_in()
-    check_message(params.message, session.project.limits.sizes)
+    file = _file_of(session, params)
     _check_peer(params.peer)
     call.defer()
 
@@ -87,7 +125,7 @@ def send(call: Call, params: SendParams) -> Deferred:
         else:
             call.reply(SendResult(outcome.received, outcome.ts))
 
-    _send(call, session, params, params.peer, answer, call.let_go)
+    _send(call, session, params, file, params.peer, answer, call.let_go)
     return DEFERRED
 
 
@@ -96,29 +134,38 @@ def _check_peer(peer: str) -> None:
         raise RpcError(INVALID_PARAMS, "A uid has 1 to 64 bytes.")
 
 
+def _file_of(session: Session, params: MessageParams) -> FilePost | None:
+    """What is to be found out of the message's file; None: it has none. Raises what `check_message` does."""
+    message = check_message(params.message, session.project.limits.sizes)
+    return None if message is None else FilePost(message, readable_streams(session), _marks(params))
+
+
+def _marks(params: MessageParams) -> str:
+    return (',"offline":true' if params.offline else "") + (',"historical":true' if params.historical else "")
+
+
 def _send(
     call: Call,
     session: Session,
     params: MessageParams,
+    file: FilePost | None,
     peer: str,
     answer: Callable[[Answer | RpcError], None],
     committed: Callable[[], None],
 ) -> None:
-    marks = ',"offline":true' if params.offline else ""
-    if params.historical:
-        marks += ',"historical":true'
     now_s = call.runtime.loop.time()
     message = PeerMessage(
         project=session.project,
         sender=session.uid,
         peer=peer,
         message_id=params.message_id,
-        body=f'{{"message":{str(params.message, "utf-8")}{marks}}}',
+        body=f'{{"message":{str(params.message, "utf-8")}{_marks(params)}}}',
         flags=(EntryFlag.OFFLINE if params.offline else 0) | (EntryFlag.HISTORICAL if params.historical else 0),
         began_s=now_s,
         answer=answer,
         committed=lambda ts: committed(),
         may_be_second=now_s - call.connection.connected_s < SECOND_S,
+        file=file,
     )
     call.runtime.part(PeerMessages).send(message)
 
@@ -151,7 +198,7 @@ class SendManyResult(msgspec.Struct):
 def send_many(call: Call, params: SendManyParams) -> Deferred:
     """One message to up to 100 peers; counts as one for each. The answer comes when all of them have theirs."""
     session = call.logged_in()
-    check_message(params.message, session.project.limits.sizes)
+    file = _file_of(session, params)
     peers = list(dict.fromkeys(params.peers))
     limit = session.project.limits.sizes.peers_messaged
     if len(peers) > limit:
@@ -175,7 +222,7 @@ def send_many(call: Call, params: SendManyParams) -> Deferred:
             call.reply(SendManyResult.of([(peer, outcomes[peer]) for peer in peers]))
 
     for peer in peers:
-        _send(call, session, params, peer, partial(answer, peer), partial(committed, peer))
+        _send(call, session, params, file, peer, partial(answer, peer), partial(committed, peer))
     return DEFERRED
 
 
@@ -189,6 +236,14 @@ class HistoryParams(msgspec.Struct, forbid_unknown_fields=True):
     order: Literal["asc", "desc"] = "desc"
 
 
+class PastBody(msgspec.Struct, omit_defaults=True):
+    """That of `peer.sent`, or of `peer.media_sent`."""
+
+    message: SentMessage
+    offline: bool = False
+    historical: bool = False
+
+
 class PastMessage(msgspec.Struct):
     """A message of one of the two to the other. `position` is its place among all they have said."""
 
@@ -197,7 +252,7 @@ class PastMessage(msgspec.Struct):
     receiver: str
     message_id: str
     ts: int
-    body: Annotated[msgspec.Raw, carries(PeerBody)]
+    body: Annotated[msgspec.Raw, carries(PastBody)]
 
 
 class HistoryResult(msgspec.Struct):
@@ -210,7 +265,7 @@ class HistoryResult(msgspec.Struct):
 @method("peer.history", params=HistoryParams, result=HistoryResult, rate="history", errors=(UNAVAILABLE, OVERLOADED))
 async def history(call: Call, params: HistoryParams) -> HistoryResult:
     """What oneself and a peer have sent each other with `historical`, at most 100 and 256 KiB a page, newest first
-    unless `order` is "asc"."""
+    unless `order` is "asc". Without files and images for a client that takes none."""
     session = call.logged_in()
     _check_peer(params.peer)
     found, more = await call.runtime.bridge.read(
@@ -218,6 +273,7 @@ async def history(call: Call, params: HistoryParams) -> HistoryResult:
         session.project.id,
         session.uid,
         params.peer,
+        events=session.given(*PEER_MESSAGES),
         before=params.before,
         after=params.after,
         limit=min(params.limit, session.project.limits.sizes.history_page),

@@ -109,6 +109,8 @@ class SessionState(msgspec.Struct, frozen=True):
     generation: int
     since_ms: int
     session: str
+    capabilities: str
+    """Of its last login; "" when that was at a process of an earlier version, which does not say."""
 
 
 class SessionRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -122,6 +124,7 @@ class SessionRecord(msgspec.Struct, frozen=True, kw_only=True):
     rooms: tuple[str, ...] = ()
     silent_ms: int | None = None
     levels: str = ""
+    capabilities: str = ""
 
 
 EvictionReason = Literal["superseded", "remote_login", "removed", "kicked", "banned"]
@@ -195,14 +198,16 @@ class PresenceStore(ABC):
         wanted_session: str | None,
         new_session: str,
         *,
+        capabilities: str = "",
         window_ms: int | None = None,
     ) -> LoginOutcome:
         """Makes this node the holder of the uid's one session.
 
         A uid's session that is `wanted_session` is resumed: it keeps its rooms and is here. Any other one is
         replaced by `new_session` and leaves its rooms. If another node held it, that node is told (`renew`).
-        A login that is cancelled while it waits counts as gone from the start. `window_ms`: a project's own
-        time in which two logins of a uid are accepted; by default the timing's.
+        A login that is cancelled while it waits counts as gone from the start. `capabilities`: of the client, also
+        one that resumes; any text. `window_ms`: a project's own time in which two logins of a uid are accepted; by
+        default the timing's.
         """
 
     @abstractmethod

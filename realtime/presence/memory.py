@@ -60,6 +60,7 @@ class MemoryPresence(PresenceStore):
         wanted_session: str | None,
         new_session: str,
         *,
+        capabilities: str = "",
         window_ms: int | None = None,
     ) -> LoginOutcome:
         state, timing = self._state, self._timing
@@ -82,6 +83,7 @@ class MemoryPresence(PresenceStore):
 
         if stored is None:
             session = state.sessions[key] = Session(key, new_session, generation, now_ms, lease)
+            session.capabilities = capabilities
             lease.held[key] = session
             return LoginOutcome(
                 session=new_session,
@@ -106,6 +108,7 @@ class MemoryPresence(PresenceStore):
             left_rooms = state.drop(stored)
             session = state.sessions[key] = Session(key, new_session, generation, now_ms, lease)
             session.levels, session.levels_ms = stored.levels, stored.levels_ms
+        session.capabilities = capabilities
         lease.held[key] = session
         return LoginOutcome(
             session=session.session,
@@ -191,6 +194,7 @@ class MemoryPresence(PresenceStore):
             session.generation,
             session.since_ms,
             session.session,
+            session.capabilities,
         )
 
     async def renew(self) -> Renewal:
@@ -240,6 +244,7 @@ class MemoryPresence(PresenceStore):
         for room in record.rooms:
             state.enter(session, room)
         session.levels, session.levels_ms = record.levels, now_ms - (record.silent_ms or 0)
+        session.capabilities = record.capabilities
         session.gone_ms = None
         if record.silent_ms is not None:
             state.set_gone(session, now_ms - record.silent_ms)

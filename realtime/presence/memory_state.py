@@ -33,6 +33,7 @@ class Lease:
 
 class Session:
     __slots__ = (
+        "capabilities",
         "generation",
         "gone_ms",
         "key",
@@ -54,6 +55,7 @@ class Session:
         self.gone_ms: int | None = None
         self.levels = ""
         self.levels_ms = since_ms
+        self.capabilities = ""
 
 
 class Logins(NamedTuple):

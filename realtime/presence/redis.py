@@ -155,6 +155,7 @@ class RedisPresence(PresenceStore):
         wanted_session: str | None,
         new_session: str,
         *,
+        capabilities: str = "",
         window_ms: int | None = None,
     ) -> LoginOutcome:
         answer = await self._write(
@@ -164,6 +165,7 @@ class RedisPresence(PresenceStore):
             wanted_session or "",
             new_session,
             "" if window_ms is None else window_ms,
+            capabilities,
             unwanted=partial(self._abandon_login, project, uid),
         )
         if answer[0] == STALE:
@@ -280,6 +282,7 @@ def _record_fields(record: SessionRecord) -> tuple[Any, ...]:
         record.rooms,
         -1 if record.silent_ms is None else record.silent_ms,
         record.levels,
+        record.capabilities,
     )
 
 
@@ -304,6 +307,6 @@ def _login_outcome(answer: list[Any]) -> LoginOutcome:
 def _session_state(found: list[Any] | None) -> SessionState | None:
     if found is None:
         return None
-    unreachable, node, generation, since_ms, session = found
+    unreachable, node, generation, since_ms, session, capabilities = found
     state = PresenceState.UNREACHABLE if unreachable else PresenceState.ONLINE
-    return SessionState(state, node, generation, since_ms, session)
+    return SessionState(state, node, generation, since_ms, session, capabilities)

@@ -18,6 +18,8 @@ STATUSES: Final[Mapping[ErrorKind, int]] = {
     errors.NOT_AUTHORIZED: 403,
     errors.NOT_IN_ROOM: 403,
     errors.METHOD_NOT_FOUND: 404,
+    errors.MEDIA_NOT_FOUND: 404,
+    errors.MESSAGE_NOT_FOUND: 404,
     errors.EXPIRED: 408,
     errors.LIMIT_EXCEEDED: 409,
     errors.REVISION_CONFLICT: 409,

@@ -69,6 +69,7 @@ QueryPlace = Annotated[int, Field(ge=0, le=2**53 - 1), BeforeValidator(_from_que
 """A seq, a position, a revision, a cursor."""
 QueryPage = Annotated[int, Field(ge=1, le=100), BeforeValidator(_from_query)]
 QueryLimit = Annotated[int, Field(ge=1, le=1000), BeforeValidator(_from_query)]
+MessageId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 Revision = Annotated[int, Field(ge=0, le=2**53 - 1), BeforeValidator(whole)]
 
 

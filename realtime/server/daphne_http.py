@@ -1,8 +1,15 @@
 """Daphne's HTTP with the limits of `realtime/server/http.py` and, since it takes in a whole request before it asks the
 application, those of `config/body.py`. Heads have Twisted's own limit: 16 KiB, then 400.
+
+What is above 100 KB of a body waits on the disk (Twisted's doing: a file without a name in the folder for temporary
+files). From there it comes as the application asks for it, and an answer goes as the client takes it: neither is in the
+memory as a whole, as with Daphne's own.
 """
 
-from typing import Any
+import asyncio
+import io
+from functools import partial
+from typing import Any, BinaryIO, Final
 from urllib.parse import unquote
 
 from daphne.http_protocol import HTTPFactory, WebRequest
@@ -10,13 +17,34 @@ from twisted.web.http import HTTPChannel
 
 from realtime.server import MAX_BODY_BYTES, REQUEST_S
 from realtime.server.bodies import own_bound
+from realtime.server.buffers import WriteGate
 
+CHUNK_BYTES: Final = 64 * 1024
 BODY_TOO_LARGE = b"HTTP/1.1 413 Content Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
 
-class LimitedRequest(WebRequest):  # type: ignore[misc]
-    """Keeps no body above `MAX_BODY_BYTES`, or the bound that its address has; Twisted would put it on the disk."""
+class RequestEvents(asyncio.Queue[Any]):
+    """What an application receives of a request: first its body, from where it was kept; then what is put here."""
 
+    def __init__(self, body: BinaryIO) -> None:
+        super().__init__()
+        self._body = body
+
+    async def get(self) -> Any:
+        if not self._body.closed:
+            if chunk := self._body.read(CHUNK_BYTES):
+                return {"type": "http.request", "body": chunk, "more_body": True}
+            self._body.close()
+        return await super().get()
+
+
+class LimitedRequest(WebRequest):  # type: ignore[misc]
+    """Keeps no body above `MAX_BODY_BYTES`, or the bound that its address has; Twisted would put it on the disk.
+
+    It is its channel's push producer while it is answered, which says when a client does not keep up.
+    """
+
+    content: BinaryIO
     received = 0
     refused = False
     max_bytes = MAX_BODY_BYTES
@@ -42,12 +70,41 @@ class LimitedRequest(WebRequest):  # type: ignore[misc]
         else:
             super().handleContentChunk(data)
 
+    def take_body(self) -> BinaryIO:
+        """All that has come, to be read by the application; Daphne finds an empty one, and puts the end of it."""
+        body, self.content = self.content, io.BytesIO()
+        return body
+
     def process(self) -> Any:
         """The request is complete."""
+        self.writable = WriteGate()
         if self.refused:
             self.channel.loseConnection()
             return None
         return super().process()
+
+    def handle_reply(self, message: dict[str, Any]) -> None:
+        super().handle_reply(message)
+        if message["type"] == "http.response.start" and self.channel is not None:
+            self.registerProducer(self, True)
+
+    def finish(self) -> None:
+        self.unregisterProducer()
+        super().finish()
+
+    def connectionLost(self, reason: Any) -> None:
+        self.stopProducing()
+        super().connectionLost(reason)
+
+    def pauseProducing(self) -> None:
+        self.writable.clear()
+
+    def resumeProducing(self) -> None:
+        self.writable.set()
+
+    def stopProducing(self) -> None:
+        """The connection is lost."""
+        self.writable.set()
 
     def _refuse(self) -> None:
         """Answers at once, and takes nothing more: the rest is thrown away until it ends or the time is up."""
@@ -69,6 +126,7 @@ class LimitedFactory(HTTPFactory):  # type: ignore[misc]
 
     def buildProtocol(self, addr: Any) -> Any:
         channel = super().buildProtocol(addr)
-        channel.requestFactory = LimitedRequest
+        # Twisted would parse a form, in memory: only applications do here.
+        channel.requestFactory = partial(LimitedRequest, parsePOSTFormSubmission=False)
         channel.timeOut = REQUEST_S
         return channel

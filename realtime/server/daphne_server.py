@@ -9,6 +9,7 @@ import logging
 import signal
 import socket
 from collections.abc import Callable
+from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -21,13 +22,14 @@ from uvicorn.importer import import_from_string
 
 from realtime.server import MAX_MESSAGE_BYTES
 from realtime.server.buffers import WriteGate
-from realtime.server.daphne_http import LimitedFactory
+from realtime.server.daphne_http import LimitedFactory, RequestEvents
 from realtime.server.lifecycle import (
     CLOSE_LIMIT_S,
     DRAIN_LIMIT_S,
     SHUTDOWN_LIMIT_S,
     STOP_SIGNALS,
     Lifecycle,
+    goodbyes,
     refuse,
     within,
 )
@@ -125,8 +127,20 @@ class DrainingDaphne(Server):  # type: ignore[misc]
         listener.close()  # the reactor has its own copy
         reactor.callWhenRunning(self._on_ready)
 
+    def create_application(self, protocol: Any, scope: dict[str, Any]) -> Any:
+        if scope["type"] != "http":
+            return super().create_application(protocol, scope)
+        events = RequestEvents(protocol.take_body())
+        running = self.application(
+            scope={**scope, "asgi": {"version": "3.0"}},
+            receive=events.get,
+            send=partial(self.handle_reply, protocol),
+        )
+        self.connections[protocol]["application_instance"] = asyncio.ensure_future(running)
+        return events
+
     async def handle_reply(self, protocol: Any, message: dict[str, Any]) -> None:
-        if message["type"] == "websocket.send" and not protocol.writable.free:
+        if message["type"] in ("websocket.send", "http.response.body") and not protocol.writable.free:
             await protocol.writable.wait()
         await super().handle_reply(protocol, message)
 
@@ -141,8 +155,14 @@ class DrainingDaphne(Server):  # type: ignore[misc]
         for protocol in list(self.connections):
             if isinstance(protocol, ClosingProtocol) and protocol.state == protocol.STATE_OPEN:
                 protocol.close(1012)
+        await goodbyes(self._has_closing)
         await self._end_applications()
         await within(SHUTDOWN_LIMIT_S, self._lifecycle.shutdown, "the shutdown")
+
+    def _has_closing(self) -> bool:
+        """Whether a client has been sent a close frame, and has not answered it."""
+        connections = self.connections
+        return any(isinstance(each, ClosingProtocol) and each.state == each.STATE_CLOSING for each in connections)
 
     async def _end_applications(self) -> None:
         """Requests under way get their time, then they are cancelled."""

@@ -8,19 +8,29 @@
   reset, and the client might see that instead of the answer.
 
 How large a body may be, and how slow, is the application's to say (`config/body.py`).
+
+The application finds `scope["extensions"]["rostrum.file"]`, a mapping of one callable:
+
+- `send(file: int, place: int, count: int)` sends so many bytes of the file with that descriptor as a part of the body
+  whose length has been announced, and returns when the kernel has them all; `http.response.body` ends the body. Raises
+  OSError when the connection or the file ends before.
 """
 
 import asyncio
+from functools import partial
 from typing import Any, Final
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from websockets.datastructures import Headers
 from websockets.exceptions import InvalidHeaderValue
 from websockets.http11 import Request
 
 from realtime.server import LINGER_S, MAX_HEAD_BYTES, REQUEST_S
 from realtime.server.protocol import FramePassingProtocol
+from realtime.server.reads import PiecewiseReads
+from realtime.server.sendfile import FileSending
 
+FILE_EXTENSION: Final = "rostrum.file"
 HEAD_TOO_LARGE: Final = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 )
@@ -34,17 +44,22 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self._head_bytes = 0  # received of a head that is not complete
         self._is_whole = True  # the last request that began has been received to its end
         self._is_over = False  # whatever still comes is thrown away
+        self._body_bytes = 0  # of a body whose length is known, what is still to come
         self._timer: asyncio.TimerHandle | None = None
+        self._sending: FileSending | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        transport.set_protocol(PiecewiseReads(self))
         self._expect_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_timer()
+        if self._sending is not None:
+            self._sending.stop()
         super().connection_lost(exc)
 
-    def data_received(self, data: bytes) -> None:
+    def data_received(self, data: bytes | memoryview) -> None:
         if self._is_answered and self._is_whole:
             self._expect_head()
         while data and not self._is_over and self.parser is not None and not self.transport.is_closing():
@@ -52,10 +67,13 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             if left <= 0:
                 self._refuse_head()
                 return
-            part, data = data[:left], data[left:]
             if self._timer is not None:
+                part, data = data[:left], data[left:]
                 self._head_bytes += len(part)
-            super().data_received(part)
+            else:  # a body; the next head is counted from its first byte on
+                size = max(left, self._body_bytes)
+                part, data = data[:size], data[size:]
+            super().data_received(part)  # type: ignore[arg-type]  # the parser takes either
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -65,7 +83,15 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._stop_timer()
         self._head_bytes = 0
+        self._body_bytes = next((int(value) for name, value in self.headers if name == b"content-length"), 0)
         super().on_headers_complete()
+        cycle = self.cycle
+        if cycle is not None and cycle.scope is self.scope and self.scheme == "http":
+            self.scope["extensions"] = {FILE_EXTENSION: {"send": partial(self._send_file, cycle)}}
+
+    def on_body(self, body: bytes) -> None:
+        self._body_bytes -= len(body)
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
         self._is_whole = True
@@ -109,6 +135,22 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         protocol.connection_made(self.transport)
         self.transport.set_protocol(protocol)
         protocol.take_request(request)
+
+    async def _send_file(self, cycle: RequestResponseCycle, file: int, place: int, count: int) -> None:
+        """See `send` in the module's description."""
+        assert count <= cycle.expected_content_length
+        if not cycle.disconnected:
+            self.transport.set_write_buffer_limits(high=0)
+            await self.flow.drain()  # nothing is left in the transport: what follows goes past it
+        if cycle.disconnected:
+            raise ConnectionResetError("the client has left")
+        self.transport.set_write_buffer_limits()
+        self._sending = FileSending(file, self.transport.get_extra_info("socket").fileno())
+        try:
+            await self._sending.run(place, count)
+        finally:
+            self._sending = None
+        cycle.expected_content_length -= count
 
     @property
     def _is_answered(self) -> bool:

@@ -8,6 +8,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
+from realtime.server import LINGER_S
+
 logger = logging.getLogger(__name__)
 
 STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
@@ -18,8 +20,10 @@ CLOSE_LIMIT_S: Final = 5.0
 """After the drain: for requests under way and for what is left of the connections."""
 SHUTDOWN_LIMIT_S: Final = 10.0
 """For `shutdown`."""
-EXIT_LIMIT_S: Final = DRAIN_LIMIT_S + CLOSE_LIMIT_S + SHUTDOWN_LIMIT_S + 5.0
+EXIT_LIMIT_S: Final = DRAIN_LIMIT_S + LINGER_S + CLOSE_LIMIT_S + SHUTDOWN_LIMIT_S + 5.0
 """All of it: a process that is still there after so long hangs."""
+LOOK_S: Final = 0.02
+"""How often `goodbyes` looks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,18 @@ async def within(limit_s: float, step: Callable[[], Awaitable[None]], name: str)
         logger.error("%s did not finish within %.0f s", name, limit_s)
     except Exception:
         logger.exception("%s failed", name)
+
+
+async def goodbyes(awaited: Callable[[], bool]) -> None:
+    """Returns when no client has to answer a close frame any more, `awaited` says, or after LINGER_S.
+
+    What a client says to a socket that is closed already is answered with a reset, and the client may be shown that
+    instead of the close frame, which it had not read yet.
+    """
+    for _ in range(round(LINGER_S / LOOK_S)):
+        if not awaited():
+            return
+        await asyncio.sleep(LOOK_S)
 
 
 def die_of(signum: int) -> None:

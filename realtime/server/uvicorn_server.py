@@ -6,10 +6,11 @@ from types import FrameType
 from typing import Any
 
 import uvicorn
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from realtime.server import BACKLOG, MAX_MESSAGE_BYTES
 from realtime.server.http import LimitedHttpProtocol
-from realtime.server.lifecycle import CLOSE_LIMIT_S, DRAIN_LIMIT_S, Lifecycle, refuse, within
+from realtime.server.lifecycle import CLOSE_LIMIT_S, DRAIN_LIMIT_S, Lifecycle, goodbyes, refuse, within
 from realtime.server.protocol import FramePassingProtocol
 
 
@@ -41,7 +42,13 @@ class DrainingServer(uvicorn.Server):
             # For kept-alive HTTP connections; a WebSocket that runs asks for no other application.
             connection.app = refuse  # type: ignore[union-attr]
         await within(DRAIN_LIMIT_S, self._lifecycle.drain, "the drain")
+        await goodbyes(self._has_closing)
         await super().shutdown(sockets)
+
+    def _has_closing(self) -> bool:
+        """Whether a client has been sent a close frame, and has not answered it."""
+        connections = self.server_state.connections
+        return any(isinstance(each, WebSocketsSansIOProtocol) and each.close_timer is not None for each in connections)
 
 
 def uvicorn_config(application: Any, *, stock: bool) -> uvicorn.Config:

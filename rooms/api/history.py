@@ -12,18 +12,18 @@ from django.http import HttpRequest
 from ninja import Router
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
+from messaging.messages import PEER_MESSAGES, ROOM_MESSAGES
 from messaging.models import inbox_name
 from messaging.past import Past, PastEntry, PastReads, count_past, past_entries
 from messaging.selectors import to_ms
-from peers.delivery import SENT as PEER_SENT
 from realtime.errors import INVALID_PARAMS, METHOD_NOT_FOUND, NOT_AUTHORIZED, RpcError
+from realtime.protocol import encode
 from realtime.rest.callers import Caller, caller_of, costs
 from realtime.rest.errors import VENDOR_FAILURES, VendorFailure
 from realtime.rest.fields import RoomId, VendorBody, whole
 from realtime.rest.ids import fresh_id
 from realtime.rest.shapes import AppId
 from rooms.api.actors import require_for
-from rooms.methods.messages import SENT as ROOM_SENT
 from rooms.models import stream_name
 from rooms.policy import Action
 
@@ -108,7 +108,7 @@ async def _past(caller: Caller, asked: Filter) -> Past:
         reader=caller.uid,
         streams=await _streams(caller, asked.source, asked.destination),
         sender=asked.source,
-        events=(ROOM_SENT, PEER_SENT),
+        events=(*ROOM_MESSAGES, *PEER_MESSAGES),
         start_ms=to_ms(_parse_time(asked.start_time)),
         end_ms=to_ms(_parse_time(asked.end_time)),
     )
@@ -154,7 +154,8 @@ async def query_history(request: HttpRequest, app_id: AppId, body: HistoryQuery)
 
 
 class PastMessage(BaseModel):
-    """`ms`: when the server took it, ms since 1970. `payload`: the text; of a raw message the bytes, as base64."""
+    """`ms`: when the server took it, ms since 1970. `payload`: the text; of a raw message the bytes, as base64; of one
+    with a file the message itself, as JSON text."""
 
     src: str
     dst: str
@@ -195,14 +196,23 @@ async def found_history(request: HttpRequest, app_id: AppId, handle: Annotated[s
 def _message(entry: PastEntry) -> PastMessage:
     kind, _, name = entry.stream.partition(":")
     body: dict[str, Any] = msgspec.json.decode(entry.body)
-    message = body["message"] if entry.event == PEER_SENT else body
+    message = body if entry.event in ROOM_MESSAGES else body["message"]
     return PastMessage(
         src=entry.sender,
         dst=name,
         message_type="peer_message" if kind == "inbox" else "group_message",
-        payload=message["text"] if message["type"] == "TEXT" else message["raw"],
+        payload=_payload(message),
         ms=entry.ts,
     )
+
+
+def _payload(message: dict[str, Any]) -> str:
+    match message["type"]:
+        case "TEXT":
+            return str(message["text"])
+        case "RAW":
+            return str(message["raw"])
+    return encode(message)
 
 
 class Counted(BaseModel):

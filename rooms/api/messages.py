@@ -12,17 +12,21 @@ from pydantic import BaseModel
 from messaging.api import Between, draft, read_page
 from messaging.engine import Messaging
 from messaging.journal import Append
+from messaging.messages import ROOM_MESSAGES
 from messaging.models import EntryFlag
 from messaging.selectors import history
+from realtime.errors import MESSAGE_NOT_FOUND, RpcError
 from realtime.protocol import encode
 from realtime.rest.callers import caller_of, costs
 from realtime.rest.errors import V1_FAILURES, VENDOR_FAILURES, V1Failure, VendorFailure
-from realtime.rest.fields import Body, RoomId, UserId, VendorBody
+from realtime.rest.fields import Body, MessageId, QueryPlace, RoomId, UserId, VendorBody
 from realtime.rest.shapes import AppId, Message
 from rooms.api.actors import require_for
+from rooms.deletion import action_on, delete
 from rooms.methods.messages import SENT
 from rooms.models import stream_name
 from rooms.policy import Action
+from rooms.selectors import find_message
 
 vendor = Router(tags=["messages"])
 v1 = Router(tags=["rooms"])
@@ -141,10 +145,11 @@ class RoomHistory(BaseModel):
     auth=costs(user="history"),
 )
 async def list_room_messages(request: HttpRequest, app_id: AppId, room: RoomId, page: Query[Between]) -> RoomHistory:
-    """The messages of a room between two seqs, both exclusive. A user must be in it."""
+    """The messages of a room between two seqs, both exclusive. A user must be in it. The `body` of one with a file is
+    that of `room.media_sent`."""
     caller = caller_of(request)
     await require_for(caller, Action.READ_HISTORY, room)
-    found, more = await read_page(caller, partial(history, events=(SENT,)), stream_name(room), page=page)
+    found, more = await read_page(caller, partial(history, events=ROOM_MESSAGES), stream_name(room), page=page)
     return RoomHistory(
         messages=[
             PastRoomMessage(
@@ -158,3 +163,53 @@ async def list_room_messages(request: HttpRequest, app_id: AppId, room: RoomId, 
         ],
         more=more,
     )
+
+
+class RoomMessageDeleted(BaseModel):
+    """The message that is deleted."""
+
+    seq: int
+    sender: str
+    message_id: str
+
+
+async def _delete(request: HttpRequest, uid: str | None, room: str, **named: int | str) -> RoomMessageDeleted:
+    caller = caller_of(request)
+    acting = caller.acts_as(uid)
+    message = await caller.runtime.bridge.read(find_message, caller.tenant.id, room, **named)
+    action = action_on(message, acting)
+    if action is not None:
+        await require_for(caller, action, room)
+    if message is None:
+        raise RpcError(MESSAGE_NOT_FOUND)
+    await delete(caller.runtime, message, acting)
+    return RoomMessageDeleted(seq=message.seq, sender=message.sender, message_id=message.message_id)
+
+
+@v1.delete(
+    "/projects/{app_id}/rooms/{room}/messages/{seq}",
+    response={200: RoomMessageDeleted, V1_FAILURES: V1Failure},
+    auth=costs(server="rest_room_messages", user="message"),
+)
+async def delete_room_message(
+    request: HttpRequest, app_id: AppId, room: RoomId, seq: QueryPlace, uid: UserId | None = None
+) -> RoomMessageDeleted:
+    """Deletes a message, in the name of `uid`. A user deletes their own, of a room they are in. Again is no error."""
+    return await _delete(request, uid, room, seq=seq)
+
+
+@v1.delete(
+    "/projects/{app_id}/rooms/{room}/messages",
+    response={200: RoomMessageDeleted, V1_FAILURES: V1Failure},
+    auth=costs(server="rest_room_messages", user="message"),
+)
+async def delete_named_room_message(
+    request: HttpRequest,
+    app_id: AppId,
+    room: RoomId,
+    sender: UserId,
+    message_id: MessageId,
+    uid: UserId | None = None,
+) -> RoomMessageDeleted:
+    """The same of the message that `sender` has sent under this id."""
+    return await _delete(request, uid, room, sender=sender, message_id=message_id)

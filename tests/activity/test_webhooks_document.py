@@ -22,6 +22,7 @@ from messaging.services import append_entry, ensure_stream
 from projects.models import Project
 from tests.support.activity import deliveries, make_webhook, pump, record
 from tests.support.clock import Lifetime
+from tests.support.media import IMAGE, ready_media
 
 DOCUMENT: Final = (Path(settings.BASE_DIR) / "docs" / "webhooks.md").read_text()
 SECRET: Final = "a-secret-of-the-customer"
@@ -42,9 +43,13 @@ def shape(value: Any) -> Any:
 def append_to_inbox(project_id: int, ts: int) -> None:
     now = from_ms(ts)
     stream = ensure_stream(project_id=project_id, name=inbox_name("bob"), creator="ann", now=now)
-    with transaction.atomic():
-        body = '{"type":"TEXT","text":"Are you there?"}'
-        append_entry(stream_id=stream.id, event="peer.sent", sender="ann", message_id="m2", body=body, now=now)
+    file = '{"type":"FILE","media":"","name":"","description":"","size":11,"content_type":""}'
+    for event, body in {
+        "peer.sent": '{"message":{"type":"TEXT","text":"Are you there?"}}',
+        "peer.media_sent": f'{{"message":{file}}}',
+    }.items():
+        with transaction.atomic():
+            append_entry(stream_id=stream.id, event=event, sender="ann", message_id=event[:7], body=body, now=now)
 
 
 async def test_the_payloads_are_what_is_sent(lifetime: Lifetime, fast_app: str) -> None:
@@ -54,6 +59,9 @@ async def test_the_payloads_are_what_is_sent(lifetime: Lifetime, fast_app: str) 
     await ann.call("session.set_business_id", business_id="evening")
     await ann.call("room.join", room="math")
     await ann.send("math", "Good morning", "m1")
+    media = await ready_media(fast_app, "ann", now=from_ms(lifetime.clock.now_ms()), **IMAGE)
+    image = {"type": "IMAGE", "media": media}
+    await ann.call("room.send", room="math", message_id="m2", message=image)
     await sync_to_async(append_to_inbox)(project.pk, lifetime.clock.now_ms())
     await ann.call("session.logout")
     await record(lifetime.runtime)

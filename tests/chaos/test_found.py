@@ -15,6 +15,7 @@ from realtime.runtime import Runtime
 from tests.support.client import CallFailed, Client, InProcess
 from tests.support.clock import Lifetime, clocked_runtimes
 from tests.support.doubles import Gate, Hints
+from tests.support.recycling import close_waiting
 from tests.support.runtimes import runtimes
 from tests.support.told import people
 
@@ -281,6 +282,7 @@ async def test_connections_that_broke_while_idle_cost_nobody_an_error(runtime: R
                 " WHERE datname = current_database() AND pid <> pg_backend_pid()"
             )
 
+    close_waiting()
     for run, threads in ((runtime.bridge.read, READERS), (runtime.bridge.write, WRITERS)):
         await asyncio.gather(*[run(hold) for _ in range(threads)])
         await run(end_all_others)

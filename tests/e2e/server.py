@@ -2,11 +2,13 @@
 
 import os
 import select
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 from django.conf import settings
@@ -33,6 +35,7 @@ class ServerProcess:
             "HOST": "0.0.0.0" if namespace else "127.0.0.1",
             "ALLOWED_HOSTS": ",".join(["127.0.0.1", "localhost", *hosts]),
         }
+        self._data = data
         self.database = data / "rostrum.sqlite3"
         self._namespace = namespace
         self._debug = debug
@@ -43,9 +46,7 @@ class ServerProcess:
         """`http://127.0.0.1:port`"""
 
     def __enter__(self) -> "ServerProcess":
-        self.manage("migrate", "--verbosity=0")
-        if self._with_demo:
-            self.manage("demo")
+        shutil.copytree(prepared_data(with_demo=self._with_demo), self._data, dirs_exist_ok=True)
         if not self._debug:
             self.manage("collectstatic", "--no-input", "--verbosity=0")
         self.start()
@@ -103,3 +104,16 @@ class ServerProcess:
             text=True,
         )
         return done.stdout
+
+
+@cache
+def prepared_data(*, with_demo: bool) -> Path:
+    """The data of a server that was never started: made once, to be copied."""
+    folder = Path(settings.DATA_DIR) / ("demo" if with_demo else "empty")
+    server = ServerProcess(folder)
+    if with_demo:
+        shutil.copytree(prepared_data(with_demo=False), folder)
+        server.manage("demo")
+    else:
+        server.manage("migrate", "--verbosity=0")
+    return folder

@@ -20,7 +20,11 @@ from tests.support.journals import NOW_MS, make_stream
 
 KEPT, HIDDEN = EntryFlag.OFFLINE, EntryFlag.HISTORICAL | EntryFlag.WITHDRAWN
 NOW = from_ms(NOW_MS)
-LIFETIMES = {"peer.sent": timedelta(seconds=15), "invitation.changed": timedelta(seconds=120)}
+LIFETIMES = {
+    "peer.sent": timedelta(seconds=15),
+    "peer.media_sent": timedelta(seconds=15),
+    "invitation.changed": timedelta(seconds=120),
+}
 SPARED = timedelta(seconds=15)
 SIFT_EVERY = 100
 LIMIT = 4

@@ -1,7 +1,7 @@
 """What tests of peer messages need: ann at one process, her peer at the same or another one."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from messaging.engine import Messaging
@@ -18,20 +18,22 @@ class Post:
     app: str
     place: int
     """Of the peer."""
+    params: dict[str, Any] = field(default_factory=dict)
+    """Of every login."""
 
     async def ann(self) -> Client:
-        return await self.lifetime.enter(self.app, "ann")
+        return await self.lifetime.enter(self.app, "ann", **self.params)
 
     async def bob(self, *, reads_inbox: bool = True) -> Client:
         client = self.lifetime.open_client(self.place, reads_inbox=reads_inbox)
-        await client.login(self.app, "bob")
+        await client.login(self.app, "bob", **self.params)
         return client
 
     async def bob_again(self, *, reads_inbox: bool = True) -> dict[str, Any]:
         """Another client of bob's logs in; the answer. What it has acknowledged is committed."""
         client = self.lifetime.open_client(self.place, reads_inbox=reads_inbox)
         self.lifetime.clock.advance(1)  # two logins a second
-        login: dict[str, Any] = await client.login(self.app, "bob")
+        login: dict[str, Any] = await client.login(self.app, "bob", **self.params)
         await client.call("session.ping")
         await self.committed()
         return login

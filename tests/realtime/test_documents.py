@@ -22,6 +22,7 @@ from tests.support.json_schema import problems
 
 Json = dict[str, Any]
 DOCS = Path(settings.BASE_DIR) / "docs"
+MEDIA_EVENTS = {"peer.media_sent", "room.media_sent"}
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +66,7 @@ def test_openrpc_has_every_method_event_error_and_close_code(document: Json) -> 
     assert [close["code"] for close in document["x-close-codes"]] == [close.code for close in CLOSE_CODES]
     assert all(method["description"] for method in document["methods"])
     assert all(event["description"] for event in document["x-events"])
+    assert {event["name"] for event in document["x-events"] if event["needs"] == "media"} == MEDIA_EVENTS
 
 
 def test_codes_and_names_are_each_given_once() -> None:
@@ -94,7 +96,7 @@ def test_a_message_is_a_union_told_apart_by_its_type(document: Json) -> None:
     (send,) = [method for method in document["methods"] if method["name"] == "room.send"]
     (message,) = [parameter["schema"] for parameter in send["params"] if parameter["name"] == "message"]
     assert message["discriminator"]["propertyName"] == "type"
-    assert set(message["discriminator"]["mapping"]) == {"TEXT", "RAW"}
+    assert set(message["discriminator"]["mapping"]) == {"TEXT", "RAW", "FILE", "IMAGE"}
     assert METHODS["room.send"].params.__annotations__["message"].__origin__ is msgspec.Raw
 
 

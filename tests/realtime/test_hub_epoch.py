@@ -165,7 +165,7 @@ async def test_rule_epoch_a_reset_while_a_gap_is_read_is_told_and_not_mixed() ->
     bench.publish(*bench.commit(5))
     bench.stream.forget_ring(5)
     gate = bench.store.gate = Gate()
-    recovering = asyncio.create_task(bench.recoveries.recover(bench.stream, 2, "first", 600_000))
+    recovering = asyncio.create_task(bench.recoveries.recover(bench.reader, 2, "first", 600_000))
     await gate.arrived()
     bench.store.heads_of[KEY] = bench.store.heads_of[KEY]._replace(epoch="second", head=3)
     await bench.hub.check_heads()

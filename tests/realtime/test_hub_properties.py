@@ -108,15 +108,15 @@ class Scene:
         connection.session = reader.sink.session
         connection.session.connection = connection.connection
         reader.sink, reader.connected = connection, True
-        stream = self.bench.stream
-        answer = await self.bench.recoveries.recover(stream, reader.cursor, stream.epoch, WINDOW_MS, PAGE_BYTES)
+        epoch = self.bench.stream.epoch
+        answer = await self.bench.recoveries.recover(reader.subscription, reader.cursor, epoch, WINDOW_MS, PAGE_BYTES)
         assert answer.recovered
         self._take_page(reader, answer.entries, answer.last)
 
     async def _read(self, reader: Reader) -> None:
         """A client that is catching up asks for the next page."""
         if reader.connected and not reader.live:
-            page = await self.bench.recoveries.page(self.bench.stream, reader.cursor, PAGE_BYTES)
+            page = await self.bench.recoveries.page(reader.subscription, reader.cursor, PAGE_BYTES)
             self._take_page(reader, page.entries, page.last)
 
     def _take_page(self, reader: Reader, entries: list[tuple[int, str]], last: int) -> None:

@@ -21,13 +21,13 @@ async def test_a_page_of_what_retention_deleted_hides_nothing_that_came_meanwhil
     bench.stream.forget_ring(5)
     bench.store.rows[1].clear()
     gate = bench.store.gate = Gate()
-    reading = asyncio.create_task(bench.recoveries.page(bench.stream, 1))
+    reading = asyncio.create_task(bench.recoveries.page(bench.reader, 1))
     await gate.arrived()
     bench.publish(*bench.commit(1))
     gate.open()
     empty = await reading
     assert (empty.entries, empty.last) == ([], 5)
-    assert [seq for seq, _ in (await bench.recoveries.page(bench.stream, 1)).entries] == [6]
+    assert [seq for seq, _ in (await bench.recoveries.page(bench.reader, 1)).entries] == [6]
 
 
 async def test_a_window_with_nothing_in_it_hides_nothing_that_came_meanwhile() -> None:
@@ -37,7 +37,7 @@ async def test_a_window_with_nothing_in_it_hides_nothing_that_came_meanwhile() -
     bench.clock.advance(WINDOW_MS / 1000 + 1)
     bench.hub.rings.tick()
     gate = bench.store.gate = Gate()
-    recovering = asyncio.create_task(bench.recoveries.recover(bench.stream, 1, "first", WINDOW_MS))
+    recovering = asyncio.create_task(bench.recoveries.recover(bench.reader, 1, "first", WINDOW_MS))
     await gate.arrived()
     bench.publish(*bench.commit(1))
     gate.open()
@@ -51,7 +51,7 @@ async def test_a_page_that_was_read_across_a_reset_has_nothing_of_the_lost_time(
     bench.publish(*bench.commit(5))
     bench.stream.forget_ring(5)
     gate = bench.store.gate = Gate()
-    reading = asyncio.create_task(bench.recoveries.page(bench.stream, 1))
+    reading = asyncio.create_task(bench.recoveries.page(bench.reader, 1))
     await gate.arrived()
     bench.store.heads_of[KEY] = bench.store.heads_of[KEY]._replace(epoch="second", head=3)
     await bench.hub.check_heads()

@@ -47,9 +47,10 @@ async def test_rule_pages_all_rings_have_one_budget(monkeypatch: pytest.MonkeyPa
             bench.hub.flush()
             kept = sum(len(text) for live in bench.hub.live.values() for _, text in live.ring)
             assert bench.hub.rings.chars == kept <= 5_000
-    for key in keys:
-        page = await bench.recoveries.page(bench.hub.live[key], 0)
+    subscriptions = [bench.hub.live[key].subscriptions[sink.session] for key in keys]
+    for subscription in subscriptions:
+        page = await bench.recoveries.page(subscription, 0)
         assert [seq for seq, _ in page.entries] == list(range(1, 21))
-    for subscription in [bench.hub.live[key].subscriptions[sink.session] for key in keys]:
+    for subscription in subscriptions:
         bench.hub.unsubscribe(subscription)
     assert bench.hub.rings.chars == 0, "what is left takes its ring along"

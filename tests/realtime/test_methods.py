@@ -87,7 +87,8 @@ EXAMPLES: Final[dict[str, Json]] = {
     },
     "room.delete_attributes": {"room": "math", "message_id": "m4", "keys": ["a"], "notify": True, "revision": 2},
     "room.clear_attributes": {"room": "math", "message_id": "m5", "notify": True, "revision": 3},
-    "room.history": {"room": "math", "before": 9, "after": 0, "limit": 10, "order": "asc"},
+    "room.history": {"room": "math", "before": 9, "after": 0, "limit": 10, "order": "asc", "tombstones": True},
+    "room.delete_message": {"room": "math", "seq": 1, "message_id": "m1"},
     "stream.read": {"stream": "room:math", "after": 0},
     "inbox.ack": {"seq": 0},
     "peer.send": {
@@ -243,8 +244,9 @@ def test_it_needs_a_session_unless_it_is_open_to_all(method: Method) -> None:
 
 @every_method
 def test_what_changes_something_carries_a_message_id(method: Method) -> None:
+    """A deletion that of the message: it is one, however often."""
     carries = "message_id" in method.params.__struct_fields__
-    assert carries is (method.name in ("room.send", "peer.send", "peer.send_many", *CHANGES))
+    assert carries is (method.name in ("room.send", "room.delete_message", "peer.send", "peer.send_many", *CHANGES))
 
 
 def test_every_event_says_what_it_means() -> None:
@@ -311,6 +313,8 @@ async def caller(
             await client.call("room.join", room="math")
         if method.name == "room.send":
             await client.send("math", "the one before", "m0")
+        if method.name == "room.delete_message":
+            await client.send("math", "to be deleted", "m1")
         if method.name.startswith("invitation."):
             bob = open_client()
             await bob.login(fast_app, "bob")

@@ -11,7 +11,7 @@ from realtime.runtime import Runtime
 from realtime.streams import PAGE_BYTES, entry_item
 from tests.support.client import CallFailed, Client, InProcess
 from tests.support.hubs import HubBench
-from tests.support.runtimes import UNLIMITED_LOGINS, clients, elsewhere, runtimes, seqs
+from tests.support.runtimes import UNLIMITED_LOGINS, clients, elsewhere, forget_rings, runtimes, seqs
 
 BIG = "课" * 10_000
 """30,000 bytes of text."""
@@ -21,12 +21,6 @@ async def send_big(client: Client, room: str, number: int) -> None:
     """As a browser does: the text as it is, not escaped."""
     message = f'{{"type":"TEXT","text":"{BIG}"}}'
     await (await client.start_text("room.send", f'{{"room":"{room}","message_id":"b{number}","message":{message}}}'))
-
-
-def forget_rings(runtime: Runtime) -> None:
-    """As half a minute of other traffic would: what is recovered now comes from the database."""
-    for stream in runtime.hub.live.values():
-        runtime.hub.rings.forget(stream)
 
 
 class Returning:
@@ -203,11 +197,11 @@ async def test_rule_pages_where_no_entries_fit_the_window_begins_at_head() -> No
     bench.clock.advance(700)
     bench.publish(*bench.commit(4))
     bench.stream.forget_ring(7)
-    cut = await bench.recoveries.recover(bench.stream, 1, "first", 600_000, 0)
+    cut = await bench.recoveries.recover(bench.reader, 1, "first", 600_000, 0)
     assert (cut.recovered, cut.head, cut.entries, cut.live) == (False, 3, [], False)
-    whole = await bench.recoveries.recover(bench.stream, 3, "first", 600_000, 0)
+    whole = await bench.recoveries.recover(bench.reader, 3, "first", 600_000, 0)
     assert (whole.recovered, whole.head, whole.entries, whole.live) == (True, 7, [], False)
-    page = await bench.recoveries.page(bench.stream, cut.head)
+    page = await bench.recoveries.page(bench.reader, cut.head)
     assert [seq for seq, _ in page.entries] == [4, 5, 6, 7]
 
 
@@ -257,9 +251,10 @@ async def test_rule_pages_ring_and_database_give_the_same_bytes(fast_app: str) -
         await client("ann").call("room.set_attributes", room="math", message_id="a1", attributes=attributes)
         await client("ann").call("session.ping")
         (stream,) = [stream for stream in here.hub.live.values() if not stream.is_inbox]
-        from_ring = (await here.recoveries.page(stream, 0)).entries
+        (reader,) = stream.subscriptions.values()
+        from_ring = (await here.recoveries.page(reader, 0)).entries
         forget_rings(here)
-        from_database = (await here.recoveries.page(stream, 0)).entries
+        from_database = (await here.recoveries.page(reader, 0)).entries
         assert from_ring == from_database
         assert [seq for seq, _ in from_ring] == list(range(1, len(odd) + 2))
         pushed = "".join(client("ann").frames)

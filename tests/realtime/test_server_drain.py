@@ -4,7 +4,7 @@ import signal
 
 import pytest
 
-from tests.support.raw_websocket import RawWebSocket
+from tests.support.raw_websocket import CLOSE, RawWebSocket
 from tests.support.server_process import ServerProcess, http_connection, server_process
 
 pytestmark = [pytest.mark.shapeless, pytest.mark.parametrize("server", ["uvicorn", "stock", "daphne"])]
@@ -85,5 +85,36 @@ async def test_a_client_that_does_not_read_does_not_hold_it_up(server: str) -> N
         assert await process.line() == "floods"
         process.signal(signal.SIGTERM)
         assert await process.rest() == ["drains", "shut down"]
+        assert await process.exit_code() == 0
+        await client.close()
+
+
+async def test_a_client_that_is_talking_learns_why(server: str) -> None:
+    """Its words meet an open socket, not one that answers with a reset, until it has answered the close frame."""
+    async with server_process(*small_server(server)) as process:
+        talker = await talked_to(process)
+        process.signal(signal.SIGTERM)
+        assert await talker.text() == "goodbye"
+        talker.send("farewell")
+        assert [await process.line(), await process.line()] == ["drains", "drained"]
+        for _ in range(3):
+            talker.send("as I was saying")
+            await talker.writer.drain()
+        farewell = await talker.receive()
+        assert farewell.close_code == 1012
+        talker.send(farewell.payload, CLOSE)
+        if server != "daphne":  # there the answer is followed by a reset, as ever
+            await talker.at_end()
+        await talker.close()
+        assert await process.rest() == ["shut down"]
+
+
+async def test_a_client_that_does_not_answer_does_not_hold_it_up(server: str) -> None:
+    async with server_process(*small_server(server)) as process:
+        client = await talked_to(process)
+        process.signal(signal.SIGTERM)
+        assert await client.text() == "goodbye"
+        client.send("farewell")
+        assert await process.rest() == ["drains", "drained", "shut down"]
         assert await process.exit_code() == 0
         await client.close()

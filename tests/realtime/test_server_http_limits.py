@@ -7,13 +7,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+import pytest_asyncio
 
 from realtime.server import MAX_BODY_BYTES, MAX_HEAD_BYTES, http
 from tests.support.asgi import Receive, Send, serving
 from tests.support.doubles import until
 from tests.support.raw_websocket import HANDSHAKE, RawWebSocket
 from tests.support.server_process import ServerProcess, server_process
-from tests.support.servers import unnamed_file_bytes
+from tests.support.servers import SERVERS, unnamed_file_bytes
 
 pytestmark = pytest.mark.shapeless
 
@@ -58,17 +59,23 @@ async def opened(url: str) -> AsyncIterator[Socket]:
             await socket.writer.wait_closed()
 
 
-@pytest.fixture(params=["uvicorn", "stock", "daphne"])
-async def server(request: pytest.FixtureRequest) -> AsyncIterator[ServerProcess]:
-    async with server_process("-m", "tests.support.server_main", request.param) as process:
+@pytest.fixture(scope="module", params=["uvicorn", "stock", "daphne"])
+def kind(request: pytest.FixtureRequest) -> str:
+    chosen: str = request.param
+    return chosen
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def server(kind: str) -> AsyncIterator[ServerProcess]:
+    """One for all tests: whatever they do to it, it goes on."""
+    async with server_process("-m", "tests.support.server_main", kind) as process:
         yield process
 
 
-@pytest.fixture(params=["uvicorn", "stock", "daphne"])
-async def hasty_server(request: pytest.FixtureRequest) -> AsyncIterator[ServerProcess]:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def hasty_server(kind: str) -> AsyncIterator[ServerProcess]:
     """Half a second for a head or a body."""
-    command = ("-m", "tests.support.server_main", request.param, "--request-s", "0.5")
-    async with server_process(*command) as process:
+    async with server_process("-m", "tests.support.server_main", kind, "--request-s", "0.5") as process:
         yield process
 
 
@@ -82,12 +89,8 @@ async def test_a_head_within_the_limit_is_answered(server: ServerProcess) -> Non
 
 
 @pytest.mark.parametrize("line", [b"X-A: " + b"a" * 4000 + b"\r\n", b"a" * 4000], ids=["headers", "one header"])
-@pytest.mark.parametrize("kind", ["uvicorn", "stock", "daphne"])
-async def test_an_endless_head_is_refused(kind: str, line: bytes) -> None:
-    async with (
-        server_process("-m", "tests.support.server_main", kind) as server,
-        opened(server.url) as socket,
-    ):
+async def test_an_endless_head_is_refused(kind: str, server: ServerProcess, line: bytes) -> None:
+    async with opened(server.url) as socket:
         answer = asyncio.create_task(socket.rest())
         with suppress(ConnectionError):
             await socket.send(GET + b"X-B: ")
@@ -217,15 +220,16 @@ async def test_a_body_of_1_mib_passes_and_one_above_is_413(server: ServerProcess
     assert (await server.get())[0] == 200
 
 
-@pytest.mark.parametrize("options", [[], ["--stock"], ["--server=daphne"]], ids=["uvicorn", "stock", "daphne"])
-@pytest.mark.parametrize("kind", [b"Content-Length: 300000000\r\n\r\n", b"Transfer-Encoding: chunked\r\n\r\n"])
-async def test_a_huge_body_is_refused_before_it_is_stored(options: list[str], kind: bytes) -> None:
+@pytest.mark.parametrize("options", SERVERS.values(), ids=SERVERS)
+async def test_a_huge_body_is_refused_before_it_is_stored(options: tuple[str, ...]) -> None:
     """By the real service: the answer comes long before its end."""
-    async with server_process("manage.py", "serve", "--port=0", *options) as process, opened(process.url) as socket:
-        with suppress(ConnectionError):
-            await socket.send(POST + kind)
-            for _ in range(20):
-                await socket.send(chunked(b"x" * 100_000))
-        assert await socket.status() == 413
-        assert unnamed_file_bytes(process.pid) <= MAX_BODY_BYTES
-        await socket.rest()
+    async with server_process("manage.py", "serve", "--port=0", *options) as process:
+        for size in (b"Content-Length: 300000000\r\n\r\n", b"Transfer-Encoding: chunked\r\n\r\n"):
+            async with opened(process.url) as socket:
+                with suppress(ConnectionError):
+                    await socket.send(POST + size)
+                    for _ in range(20):
+                        await socket.send(chunked(b"x" * 100_000))
+                assert await socket.status() == 413
+                assert unnamed_file_bytes(process.pid) <= MAX_BODY_BYTES
+                await socket.rest()

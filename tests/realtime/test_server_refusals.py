@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
+import pytest_asyncio
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
@@ -16,8 +17,9 @@ pytestmark = pytest.mark.shapeless
 TOO_BIG = 257 * 1024
 
 
-@pytest.fixture(params=["uvicorn", "daphne"])
+@pytest_asyncio.fixture(scope="module", loop_scope="module", params=["uvicorn", "daphne"])
 async def server(request: pytest.FixtureRequest) -> AsyncIterator[ServerProcess]:
+    """One for all tests: whatever they do to it, it goes on."""
     async with server_process("-m", "tests.support.server_main", request.param) as process:
         yield process
 

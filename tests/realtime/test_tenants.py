@@ -227,6 +227,14 @@ async def history(world: World) -> None:
     assert await world.ours.call("room.history", room="math") == {"entries": [], "more": False}
 
 
+@isolates("room.delete_message")
+async def delete_message(world: World) -> None:
+    """What stands in their room under the same names is another message."""
+    assert await refusal(world.ours, "room.delete_message", room="math", seq=1) == "not_in_room"
+    await world.ours.call("room.join", room="math")
+    assert await refusal(world.ours, "room.delete_message", room="math", seq=1) == "message_not_found"
+
+
 @isolates("stream.read")
 async def read(world: World) -> None:
     assert await refusal(world.ours, "stream.read", stream="room:math", after=0) == "not_in_room"

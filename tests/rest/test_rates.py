@@ -26,6 +26,8 @@ SAME: Final = {
     ("DELETE", f"{V1}/rooms/math/attributes"): "room.delete_attributes",
     ("GET", f"{V1}/rooms/math/messages"): "room.history",
     ("POST", f"{V1}/rooms/math/messages"): "room.send",
+    ("DELETE", f"{V1}/rooms/math/messages"): "room.delete_message",
+    ("DELETE", f"{V1}/rooms/math/messages/1"): "room.delete_message",
     ("GET", f"{V1}/users/ann/peers/bob/messages"): "peer.history",
     ("POST", f"{V1}/users/ann/peers/bob/messages"): "peer.send",
     ("POST", f"{VENDOR}/users/ann/peer_messages"): "peer.send",

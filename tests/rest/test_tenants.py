@@ -14,14 +14,18 @@ from messaging.models import Entry, Stream
 from projects.models import Project, Removal
 from projects.services import issue_token
 from realtime.runtime import Runtime
+from rooms.models import Room
 from tests.support.client import Client
+from tests.support.media import ready_media
 from tests.support.rest import Api, request
 
-IDS: Final = {"room": "math", "uid": "ann", "peer": "bob", "handle": "x"}
+IDS: Final = {"room": "math", "uid": "ann", "peer": "bob", "handle": "x", "media": "0" * 32, "seq": "1"}
 QUERIES: Final = {
     "/history/count": "?destination=math&start_time=2020-01-01T00:00:00Z&end_time=2099-01-01T00:00:00Z",
     "/member_counts": "?room=math",
     "/attributes": "?uid=ann",
+    "/rooms/math/messages/1": "?uid=ann",
+    "/rooms/math/messages": "?sender=ann&message_id=m1&uid=ann",
 }
 BODIES: Final[dict[str, Any]] = {
     "/peer_messages": {"destination": "bob", "payload": "x", "enable_offline_messaging": True},
@@ -32,6 +36,7 @@ BODIES: Final[dict[str, Any]] = {
     "/rooms/math/messages": {"uid": "ann", "message": {"type": "TEXT", "text": "x"}},
     "/peers/bob/messages": {"message": {"type": "TEXT", "text": "x"}, "offline": True},
     "/attributes": {"uid": "ann", "attributes": {"a": "2"}},
+    "/settings": {"media_days": 30},
     "/tokens": {},
     "/kick": {},
     "/ban": {},
@@ -57,6 +62,7 @@ def state_of(project: Project) -> dict[str, Any]:
     return {
         "streams": sorted(Stream.objects.filter(project=project).values_list("name", "head", "epoch")),
         "entries": Entry.objects.filter(stream__project=project).count(),
+        "rooms": list(Room.objects.filter(project=project).values()),
         "removals": list(Removal.objects.filter(project=project).values()),
         "events": VendorEvent.objects.filter(project=project).count(),
     }
@@ -80,6 +86,7 @@ async def test_another_projects_callers_do_and_learn_nothing(
     await ann.call("room.join", room="math")
     await ann.send("math", "a secret", "m1")
     await ann.call("room.set_attributes", room="math", message_id="m2", attributes={"a": "1"})
+    await ready_media(theirs.app, "ann", media_id=IDS["media"], name="a secret")
     await ann.call("session.ping")
     ann.texts()
     before = await sync_to_async(state_of)(projects[0])
@@ -93,7 +100,8 @@ async def test_another_projects_callers_do_and_learn_nothing(
     assert await sync_to_async(state_of)(projects[0]) == before
     # The same call is right in one's own project, where the same names are others.
     answer = await request(method, target.replace("{app_id}", ours.app), body=body, headers=ours.headers)
-    assert answer.status == (404 if "/history/query/" in path else 200), answer.body
+    is_nowhere = path.endswith((IDS["handle"], IDS["media"])) or (method == "DELETE" and "/messages" in path)
+    assert answer.status == (404 if is_nowhere else 200), answer.body
     assert b"secret" not in answer.body
     assert ann.closed is None
     assert await sync_to_async(state_of)(projects[0]) == before

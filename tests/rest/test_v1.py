@@ -11,15 +11,16 @@ from realtime.errors import ERRORS
 from realtime.rest.errors import STATUSES, V1_FAILURES, VENDOR_FAILURES, VENDOR_STATUSES, status_of
 from realtime.rest.ids import fresh_id
 from realtime.runtime import Runtime
-from tests.support.client import Client
+from tests.support.client import TAKES_MEDIA, Client
+from tests.support.media import IMAGE, ready_media
 from tests.support.rest import Api, path_of
 
 TEXT = {"type": "TEXT", "text": "hello"}
 
 
-async def enter(open_client: Callable[..., Client], app: str, uid: str, *rooms: str) -> Client:
+async def enter(open_client: Callable[..., Client], app: str, uid: str, *rooms: str, **params: Any) -> Client:
     client = open_client()
-    await client.login(app, uid)
+    await client.login(app, uid, **params)
     for room in rooms:
         await client.call("room.join", room=room)
     return client
@@ -122,6 +123,58 @@ async def test_peer_messages_and_what_two_have_said(api: Api, open_client: Calla
     page = (await api.v1("GET", f"{path}?before={page['messages'][0]['position']}")).json
     assert [(one["sender"], one["body"]["message"]) for one in page["messages"]] == [("ann", TEXT)]
     assert page["more"] is False
+
+
+async def test_what_a_file_is_and_where_it_is(api: Api, as_user: Callable[..., Api], open_client: Any) -> None:
+    """For the project's server, whoever has sent it; in the histories it is named as it was sent."""
+    ann = await enter(open_client, api.app, "ann", "math", **TAKES_MEDIA)
+    media = await ready_media(api.app, "ann", **IMAGE)
+    message = {"type": "IMAGE", "media": media, "description": "page 12"}
+    await ann.call("room.send", room="math", message_id="m1", message=message)
+    pushed = await ann.expect("room.media_sent")
+    await ann.call("peer.send", peer="bob", message_id="m2", message=message, historical=True)
+    found = (await api.v1("GET", f"media/{media}")).json
+    assert (found["uid"], found["kind"], found["type"]) == ("ann", "IMAGE", "image/png")
+    assert {key: found[key] for key in IMAGE if key != "content_type"} == {
+        key: value for key, value in IMAGE.items() if key != "content_type"
+    }
+    assert found["url"].startswith("/rtm/media/file?")
+    assert found["url_expires_at"] < found["expires_at"]
+    (past,) = (await api.v1("GET", "rooms/math/messages")).json["messages"]
+    assert past["body"] == pushed["body"]
+    (past,) = (await api.v1("GET", "users/ann/peers/bob/messages")).json["messages"]
+    assert past["body"] == {"message": pushed["body"], "historical": True}
+    assert (await api.v1("GET", f"media/{'0' * 32}")).status == 404
+    assert (await api.v1("GET", "media/x")).status == 400
+    user = await sync_to_async(as_user)(api, "ann")
+    assert (await user.v1("GET", f"media/{media}")).status == 403
+
+
+async def test_a_room_has_settings(api: Api, as_user: Callable[..., Api], runtime: Runtime) -> None:
+    path = "rooms/math/settings"
+    assert (await api.v1("GET", path)).json == {"media_days": None}
+    assert (await api.v1("PUT", path, {"media_days": None})).json == {"media_days": None}
+    assert (await api.v1("GET", "rooms")).json["rooms"] == []
+    for days in (1, 3650):
+        assert (await api.v1("PUT", path, {"media_days": days})).json == {"media_days": days}
+        assert (await api.v1("GET", path)).json == {"media_days": days}
+    assert [room["room"] for room in (await api.v1("GET", "rooms")).json["rooms"]] == ["math"]
+    for wrong in ({}, {"media_days": 0}, {"media_days": 3651}, {"media_days": "1"}, {"media_days": 1, "other": 1}):
+        assert (await api.v1("PUT", path, wrong)).status == 400
+    await api.v1("PUT", path, {"media_days": None})
+    assert (await api.v1("GET", path)).json == {"media_days": None}
+    user = await sync_to_async(as_user)(api, "ann")
+    for call in (user.v1("GET", path), user.v1("PUT", path, {"media_days": 1})):
+        assert (await call).status == 403
+
+
+async def test_rooms_with_settings_count_against_the_projects_quota(
+    make_api: Callable[..., Api], runtime: Runtime
+) -> None:
+    api = await sync_to_async(make_api)(stream_quota=1)
+    assert (await api.v1("PUT", "rooms/a/settings", {"media_days": 1})).status == 200
+    assert (await api.v1("PUT", "rooms/b/settings", {"media_days": 1})).status == 409
+    assert (await api.v1("GET", "rooms/b/settings")).json == {"media_days": None}
 
 
 async def test_a_token_lets_its_user_log_in(

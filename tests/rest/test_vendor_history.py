@@ -1,5 +1,6 @@
 """The vendor's history query and its event queries (docs/contract.md 10)."""
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
@@ -11,8 +12,9 @@ from activity.recorder import Recorder
 from projects.models import Project
 from projects.services import issue_token
 from realtime.runtime import Runtime
-from tests.support.client import Client
+from tests.support.client import TAKES_MEDIA, Client
 from tests.support.doubles import until
+from tests.support.media import ready_media
 from tests.support.rest import Answer, Api
 
 ALWAYS = {"start_time": "2020-01-01T00:00:00Z", "end_time": "2099-01-01T00:00:00Z"}
@@ -79,6 +81,18 @@ async def test_messages_sent_with_the_history_flag_by_who_and_to_whom(
     assert (only["src"], only["dst"], only["message_type"]) == ("ann", "bob", "peer_message")
     assert abs(only["ms"] - datetime.now(UTC).timestamp() * 1000) < 60_000
     assert (await found(api, destination="math"))[0]["message_type"] == "group_message"
+
+
+async def test_a_message_with_a_file_is_told_as_json(api: Api, open_client: Callable[..., Client]) -> None:
+    ann = open_client()
+    await ann.login(api.app, "ann", **TAKES_MEDIA)
+    await ann.call("room.join", room="math")
+    media = await ready_media(api.app, "ann")
+    message = {"type": "FILE", "media": media}
+    await ann.call("room.send", room="math", message_id="m1", message=message, historical=True)
+    await ann.call("peer.send", peer="bob", message_id="m2", message=message, historical=True)
+    sent = (await ann.expect("room.media_sent"))["body"]
+    assert [json.loads(payload) for payload in payloads(await found(api, source="ann"))] == [sent, sent]
 
 
 async def test_a_span_of_time_an_offset_a_limit_and_an_order(api: Api, runtime: Runtime) -> None:

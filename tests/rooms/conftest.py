@@ -1,7 +1,7 @@
 """Imports of the product are inside the fixtures: a conftest is read before Django is set up."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def enter(open_client: "Callable[..., Client]") -> "Callable[..., Awaitable[Client]]":
-    """Opens a client that is logged in as a uid of an app, and in these rooms."""
+    """Opens a client that is logged in as a uid of an app, with these params, and in these rooms."""
 
-    async def enter_rooms(app: str, uid: str, *rooms: str, at: "Runtime | None" = None) -> "Client":
+    async def enter_rooms(app: str, uid: str, *rooms: str, at: "Runtime | None" = None, **params: Any) -> "Client":
         client = open_client(at)
-        await client.login(app, uid)
+        await client.login(app, uid, **params)
         for room in rooms:
             await client.call("room.join", room=room)
         return client

@@ -46,7 +46,7 @@ def math() -> dict[str, Any]:
     return {"room": "math"}
 
 
-COUNTED = ("done", "not_in_room", "invitation_not_found", "media_not_found", "too_many_uploads")
+COUNTED = ("done", "not_in_room", "invitation_not_found", "media_not_found", "message_not_found", "too_many_uploads")
 """What a call comes to whose rate is not spent."""
 
 
@@ -58,7 +58,7 @@ class Case(NamedTuple):
 
 
 CASES = [
-    Case("message", [("room.send", message)]),
+    Case("message", [("room.send", message), ("room.delete_message", lambda: {"room": "math", "seq": 0})]),
     Case("members", [("room.members", math)]),
     Case("member_counts", [("room.member_counts", lambda: {"rooms": ["math"]})]),
     Case(

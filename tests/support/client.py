@@ -16,6 +16,8 @@ from realtime.registry import METHODS
 from realtime.runtime import Runtime
 
 TIMEOUT_S = 10.0
+TAKES_MEDIA = {"client": {"capabilities": ["media"]}}
+"""Params of a login."""
 ACK_BYTES = 64 * 1024
 
 Json = dict[str, Any]

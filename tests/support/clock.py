@@ -92,10 +92,10 @@ class Lifetime:
         self.clients.append(client)
         return client
 
-    async def enter(self, app: str, uid: str, *rooms: str, place: int = 0) -> Client:
-        """A client that is logged in and in these rooms."""
+    async def enter(self, app: str, uid: str, *rooms: str, place: int = 0, **params: Any) -> Client:
+        """A client that is logged in, with these params, and in these rooms."""
         client = self.open_client(place)
-        await client.login(app, uid)
+        await client.login(app, uid, **params)
         for room in rooms:
             await client.call("room.join", room=room)
         return client

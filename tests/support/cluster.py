@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from django.conf import settings
+from django.core.management import call_command
 from django.db import DEFAULT_DB_ALIAS, connections
 from environ import Env
 
@@ -172,8 +173,7 @@ class Cluster:
         try:
             url = self.env["DATABASE_URL"] or f"sqlite:///{self.directory / 'rostrum.sqlite3'}"
             self.database = self._aliases.enter_context(database_alias(url))
-            migrate = [sys.executable, "manage.py", "migrate", "--no-input", "-v", "0"]
-            subprocess.run(migrate, cwd=settings.BASE_DIR, env=self.env, check=True)
+            call_command("migrate", database=self.database, interactive=False, verbosity=0)
             for server in self.servers:
                 server.start()
         except BaseException:

@@ -155,11 +155,11 @@ class LogStore:
         self.now_ms: Callable[[], int] = lambda: 0
         self._page_entries = page_entries
 
-    def commit(self, key: StreamKey, body: str = "{}") -> tuple[int, StoredEntry]:
+    def commit(self, key: StreamKey, body: str = "{}", event: str = "room.sent") -> tuple[int, StoredEntry]:
         """Appends an entry; returns the stream's id with it."""
         head = self.heads_of.get(key) or StreamHead(len(self.heads_of) + 1, "first", 0)
         self.heads_of[key] = head = head._replace(head=head.head + 1)
-        entry = StoredEntry(head.head, "room.sent", "ann", f"m{head.head}", self.now_ms(), body)
+        entry = StoredEntry(head.head, event, "ann", f"m{head.head}", self.now_ms(), body)
         self.rows[head.id].append(entry)
         return head.id, entry
 

@@ -33,6 +33,11 @@ class HubBench:
     def stream(self) -> LiveStream:
         return self.hub.live[KEY]
 
+    @property
+    def reader(self) -> Subscription:
+        """The first of those that the stream has."""
+        return next(iter(self.stream.subscriptions.values()))
+
     async def join(self, uid: str = "ann") -> Sink:
         """A member: live from the head on."""
         sink = Sink(self.loop, uid)
@@ -64,9 +69,9 @@ class HubBench:
     def text(self, entry: StoredEntry) -> str:
         return entry_text(self.stream.json_name, entry)
 
-    def commit(self, count: int = 1, body: str = "{}") -> list[StoredEntry]:
+    def commit(self, count: int = 1, body: str = "{}", event: str = "room.sent") -> list[StoredEntry]:
         """Entries in the log that nobody has been told of."""
-        return [self.store.commit(KEY, body)[1] for _ in range(count)]
+        return [self.store.commit(KEY, body, event)[1] for _ in range(count)]
 
     async def pass_time(self, seconds: float) -> None:
         """Timers fire and what they start comes to its end."""

@@ -8,7 +8,7 @@ import urllib.request
 from collections.abc import Awaitable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from asgiref.sync import sync_to_async
@@ -18,27 +18,16 @@ from PIL import Image
 
 from messaging.media.local import LocalMediaStorage
 from messaging.media.models import Media, MediaKind, MediaState
-from messaging.media.s3 import S3MediaStorage
 from messaging.media.storage import UploadForm, media_storage
 from projects.models import Project
 from tests.support.client import CallFailed, Client, Json
 from tests.support.rest import Answer, request
 
+ANSWERED_WITHIN_S = 60.0
+
 
 def local_at(folder: Path) -> LocalMediaStorage:
     return LocalMediaStorage(location=folder)
-
-
-def s3_at(address: str, bucket: str) -> S3MediaStorage:
-    return S3MediaStorage(
-        bucket_name=bucket,
-        endpoint_url=address,
-        region_name="us-east-1",
-        access_key="tests",
-        secret_key="tests",
-        location="some/prefix",
-        path_style=True,
-    )
 
 
 def files(storage: LocalMediaStorage) -> list[str]:
@@ -76,6 +65,34 @@ async def give_media(app: str, uid: str, media_id: str, content: bytes, *, ready
     return media_id
 
 
+async def ready_media(app: str, uid: str, **fields: Any) -> str:
+    """A file that is ready, without its bytes: what messages say of it, and who may fetch it, asks for none. With a
+    `width` it is an image. Returns its id."""
+    now = fields.pop("now", datetime.now(UTC))
+    kind = MediaKind.IMAGE if fields.get("width") else MediaKind.FILE
+    wanted = {"kind": kind, "name": "tables.txt", "size": 11, "content_type": "text/plain", **fields}
+
+    def make() -> str:
+        project = Project.objects.get(app_id=app)
+        Project.objects.filter(pk=project.pk).update(media_bytes=F("media_bytes") + wanted["size"])
+        life = {"state": MediaState.READY, "created_at": now, "expires_at": now + timedelta(days=7)}
+        return Media.objects.create(project=project, uid=uid, **{"claim": "checked", **life, **wanted}).media_id
+
+    return await sync_to_async(make)()
+
+
+IMAGE: Final = {
+    "name": "board.png",
+    "size": 3_000,
+    "content_type": "image/png",
+    "width": 640,
+    "height": 480,
+    "thumbnail_width": 320,
+    "thumbnail_height": 240,
+}
+"""Fields of `ready_media`."""
+
+
 def form_body(content: bytes, fields: Mapping[str, str] | None = None, *, name: str = "file") -> tuple[str, bytes]:
     """The content type and the body of a form as a browser posts it."""
     boundary = f"----browser{secrets.token_hex(8)}"
@@ -108,7 +125,7 @@ async def send(method: str, url: str, *, raw: bytes = b"", headers: Mapping[str,
 def _send(method: str, url: str, raw: bytes, headers: Mapping[str, str]) -> Answer:
     asked = urllib.request.Request(url, data=raw or None, headers=dict(headers), method=method)
     try:
-        with urllib.request.urlopen(asked) as answer:
+        with urllib.request.urlopen(asked, timeout=ANSWERED_WITHIN_S) as answer:
             return Answer(answer.status, {name.lower(): value for name, value in answer.headers.items()}, answer.read())
     except urllib.error.HTTPError as error:
         with error:

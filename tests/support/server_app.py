@@ -2,7 +2,7 @@
 
 `/` over HTTP reads the body and answers with the process's id. A WebSocket gets back what it sends, and for "flood"
 24 MB. The drain says "goodbye" to every WebSocket and waits until each has answered "bye": a test that does not answer
-holds it open.
+holds it open. To "farewell" it answers by closing, as the gateway does.
 Environment variables: with BROKEN, the application does not start; with IMPATIENT, the drain waits for nobody.
 """
 
@@ -59,6 +59,9 @@ async def echo(receive: Receive, send: Send) -> None:
     while (message := await receive())["type"] == "websocket.receive":
         if message.get("text") == "bye":
             answered.set_result(None)
+        elif message.get("text") == "farewell":
+            answered.set_result(None)
+            await send({"type": "websocket.close", "code": 1012})
         elif message.get("text") == "flood":
             say("floods")
             for _ in range(400):

@@ -26,6 +26,12 @@ def resident_bytes(pid: int) -> int:
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
+def peak_bytes(pid: int) -> int:
+    """The most memory that the process has ever had in use."""
+    status = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM:"))
+
+
 def open_sockets(pid: int, port: int) -> int:
     """The sockets that the process holds of clients at its port, also those whose other end does not read."""
     rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
@@ -47,6 +53,15 @@ def unnamed_file_bytes(pid: int) -> int:
             if os.readlink(entry).endswith(" (deleted)"):
                 size += entry.stat().st_size
     return size
+
+
+def has_open(pid: int, path: str) -> bool:
+    """Whether one of the process's descriptors is of that file."""
+    for entry in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            if os.readlink(entry) == path:
+                return True
+    return False
 
 
 async def until(condition: Callable[[], bool], promise: str) -> None:

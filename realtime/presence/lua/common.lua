@@ -5,7 +5,7 @@
 --   gone             sorted set: "<project>:<uid>" -> since when there is no sign of life
 --   held:<lease>     set of "<project>:<uid>"
 --   evictions:<node> set of "<project>:<generation>:<reason>:<uid>"; expires
---   {<project>}:user:<uid>    hash: session, generation, lease, since, levels, levels_at, gone
+--   {<project>}:user:<uid>    hash: session, generation, lease, since, levels, levels_at, gone, capabilities
 --   {<project>}:rooms:<uid>   set of rooms
 --   {<project>}:room:<room>   sorted set: uid -> when it joined, or later: no two alike, so that they are in order
 --   {<project>}:logins:<uid>  "<last generation> <last login but one, 0: none> <last login>"; expires

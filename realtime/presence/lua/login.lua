@@ -1,7 +1,8 @@
--- lease, project, uid, wanted session or empty, new session, login window in ms or empty: the default
+-- lease, project, uid, wanted session or empty, new session, login window in ms or empty: the default,
+-- capabilities
 -- -> status (STALE: too often), session, generation, 1 if resumed, since, rooms, previous node, previous generation,
 --    previous session, levels, their age, previous login, now
-local lease, project, uid, wanted, new_session, window = unpack(ARGV)
+local lease, project, uid, wanted, new_session, window, capabilities = unpack(ARGV)
 local now = now_ms()
 if not is_live(lease, now) then return {NO_LEASE} end
 
@@ -30,11 +31,12 @@ if resumed then
   hold(project, uid, stored_lease, lease)
   redis.call('ZREM', GONE, project .. ':' .. uid)
   redis.call('HDEL', user, 'gone')
-  redis.call('HSET', user, 'generation', generation, 'lease', lease)
+  redis.call('HSET', user, 'generation', generation, 'lease', lease, 'capabilities', capabilities)
 else
   if session then rooms = drop(project, uid, stored_lease) end
   since = now
-  redis.call('HSET', user, 'session', new_session, 'generation', generation, 'lease', lease, 'since', since)
+  redis.call('HSET', user, 'session', new_session, 'generation', generation, 'lease', lease, 'since', since,
+    'capabilities', capabilities)
   if levels and levels ~= '' then redis.call('HSET', user, 'levels', levels, 'levels_at', levels_at) end
   hold(project, uid, nil, lease)
 end

@@ -1,10 +1,11 @@
--- lease, msgpack list of {project, uid, session, generation, since, rooms, ms without a sign of life or -1, levels}
+-- lease, msgpack list of {project, uid, session, generation, since, rooms, ms without a sign of life or -1, levels,
+-- capabilities}
 -- -> status, places (from 0) of the records whose uid has a newer generation, or another session of the same one...
 local lease = ARGV[1]
 local now = now_ms()
 if not is_live(lease, now) then return {NO_LEASE} end
 
-local function restore(project, uid, session, generation, since, rooms, silent, levels)
+local function restore(project, uid, session, generation, since, rooms, silent, levels, capabilities)
   local user = user_key(project, uid)
   local stored = redis.call('HMGET', user, 'session', 'generation', 'lease')
   local stored_session, stored_generation, stored_lease = unpack(stored)
@@ -34,7 +35,7 @@ local function restore(project, uid, session, generation, since, rooms, silent, 
   for _, room in ipairs(rooms) do enter(project, uid, room, now) end
 
   redis.call('HSET', user, 'session', session, 'generation', generation, 'lease', lease, 'since', since,
-    'levels', levels, 'levels_at', now - math.max(silent, 0))
+    'levels', levels, 'levels_at', now - math.max(silent, 0), 'capabilities', capabilities)
   if silent >= 0 then
     redis.call('HSET', user, 'gone', now - silent)
     redis.call('ZADD', GONE, now - silent, project .. ':' .. uid)

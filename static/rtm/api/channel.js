@@ -117,7 +117,7 @@ export class RtmChannel extends ApiEmitter {
   /** @param {Room} room which tells nothing any more once it is left */
   #listen(room) {
     room.on("message", ({ sender, ts, body }, isOwn) => {
-      const message = isOwn ? null : fromWire(body.message ?? body);
+      const message = isOwn ? null : fromWire(body);
       if (message) this.emit("ChannelMessage", message, sender, propsOf(ts, false));
     });
     room.on("joined", (uid) => this.emit("MemberJoined", uid));

@@ -114,7 +114,7 @@ export const METHODS = {
     const { seq, ts } =
       server.room(room).find(login.uid, messageId) ??
       (made
-        ? server.appendToRoom(room, "room.media_sent", login.uid, messageId, { message: made })
+        ? server.appendToRoom(room, "room.media_sent", login.uid, messageId, made)
         : server.appendToRoom(room, "room.sent", login.uid, messageId, message));
     answer({ seq, ts });
   },

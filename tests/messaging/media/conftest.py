@@ -1,6 +1,5 @@
-"""The two storages: a folder of the test's own, and a bucket of the test's own on moto's server."""
+"""The two storages: a folder of the test's own, and a bucket of the test's own in S3."""
 
-import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,20 +8,38 @@ import pytest
 
 if TYPE_CHECKING:
     from messaging.media.local import LocalMediaStorage
+    from messaging.media.s3 import S3MediaStorage
     from messaging.media.storage import MediaStorage
+    from scripts.ceph import PrivateCeph
     from tests.support.client import Client
+    from tests.support.s3 import S3Server
 
 
 @pytest.fixture(scope="session")
-def s3_server() -> Iterator[str]:
-    """The address of a server of S3's protocol."""
-    from moto.server import ThreadedMotoServer
+def s3() -> "Iterator[S3Server]":
+    """A server of S3's protocol."""
+    from tests.support.s3 import s3_server
 
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    with s3_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def ceph(s3: "S3Server") -> "PrivateCeph":
+    """The cluster behind it, for what only a real server does."""
+    if s3.ceph is None:
+        pytest.skip("moto's server looks at no signature and no policy: this needs radosgw")
+    return s3.ceph
+
+
+@pytest.fixture
+def s3_storage(s3: "S3Server", monkeypatch: pytest.MonkeyPatch) -> "S3MediaStorage":
+    """The one of the settings, for the test."""
+    from tests.support.media import use_storage
+
+    storage = s3.new_bucket()
+    use_storage(monkeypatch, storage)
+    return storage
 
 
 @pytest.fixture
@@ -36,18 +53,10 @@ def local_storage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> "LocalMedi
 
 
 @pytest.fixture(params=["local", "s3"])
-def storage(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> "MediaStorage":
+def storage(request: pytest.FixtureRequest) -> "MediaStorage":
     """Each of both, as the one of the settings."""
-    from tests.support.media import s3_at, use_storage
-
-    if request.param == "local":
-        local: MediaStorage = request.getfixturevalue("local_storage")
-        return local
-    bucket = f"bucket-{secrets.token_hex(4)}"
-    storage = s3_at(request.getfixturevalue("s3_server"), bucket)
-    storage.connection.create_bucket(Bucket=bucket)
-    use_storage(monkeypatch, storage)
-    return storage
+    found: MediaStorage = request.getfixturevalue(f"{request.param}_storage")
+    return found
 
 
 @pytest.fixture

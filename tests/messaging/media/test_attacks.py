@@ -23,7 +23,8 @@ from realtime.runtime import Runtime
 from scripts.services import free_port
 from tests.support.client import Client
 from tests.support.doubles import until
-from tests.support.media import fetch, files, finished, picture, posted, refusal, s3_at, started, upload, use_storage
+from tests.support.media import fetch, files, finished, picture, posted, refusal, started, upload, use_storage
+from tests.support.s3 import s3_at
 
 
 def bomb(width: int, height: int) -> bytes:
@@ -89,7 +90,7 @@ async def test_an_image_that_is_a_page_as_well_is_shown_as_an_image_only(
 async def test_what_has_another_size_than_announced_is_refused(ann: Client, storage: MediaStorage, length: int) -> None:
     """Also where the storage let it pass."""
     begun = await started(ann, b"x" * 7)
-    key = f"{(await Media.objects.aget(media_id=begun['media'])).folder}/upload"
+    key = (await Media.objects.aget(media_id=begun["media"])).uploaded_key
     await sync_to_async(storage.put)(key, io.BytesIO(b"x" * length))
     assert await refusal(ann.call("media.finish", media=begun["media"])) == ("media_refused", "size")
 

@@ -15,14 +15,17 @@ from django.utils import translation
 
 from messaging.media import purge
 from messaging.media.local import LocalMediaStorage
-from messaging.media.models import Media, MediaKind, MediaState
+from messaging.media.models import Media, MediaKind, MediaState, MediaUse
+from messaging.media.selectors import expired_media
 from messaging.media.services import CLAIM_LIFE, UPLOAD_LIFE, claim, start
 from messaging.media.storage import MediaStorage, StorageUnavailable
+from messaging.models import Stream
 from projects.limits import Sizes
 from projects.models import Project
 from realtime.errors import RpcError
 from scripts.services import free_port
-from tests.support.media import files, s3_at, use_storage
+from tests.support.media import files, use_storage
+from tests.support.s3 import s3_at
 
 NOW = datetime(2001, 1, 1, tzinfo=UTC)
 """Long before whatever other tests have left behind."""
@@ -47,18 +50,24 @@ def put(storage: MediaStorage, project: Project, state: MediaState, now: datetim
 
 
 def is_there(storage: MediaStorage, media: Media) -> bool:
-    try:
-        return b"".join(storage.read(media.checked_key)) == b"bytes"
-    except FileNotFoundError:
-        return False
+    """All of it is, or nothing."""
+
+    def has(key: str) -> bool:
+        try:
+            return b"".join(storage.read(key)) == b"bytes"
+        except FileNotFoundError:
+            return False
+
+    (found,) = {has(key) for key in (media.uploaded_key, media.checked_key, media.thumbnail_key)}
+    return found
 
 
 @pytest.mark.parametrize("state", list(MediaState))
 def test_what_has_outlived_its_time_is_deleted_once(storage: MediaStorage, project: Project, state: MediaState) -> None:
     gone, kept = put(storage, project, state), put(storage, project, state, NOW + timedelta(minutes=1))
-    assert sum(purge.purge_media(storage, gone.expires_at - timedelta(seconds=1))) == 0
-    assert sum(purge.purge_media(storage, gone.expires_at)) == 1
-    assert sum(purge.purge_media(storage, gone.expires_at)) == 0
+    assert sum(purge.purge_media(storage, expired_media(gone.expires_at - timedelta(seconds=1)))) == 0
+    assert sum(purge.purge_media(storage, expired_media(gone.expires_at))) == 1
+    assert sum(purge.purge_media(storage, expired_media(gone.expires_at))) == 0
     assert [is_there(storage, media) for media in (gone, kept)] == [False, True]
     assert [media.pk for media in Media.objects.filter(project=project)] == [kept.pk]
     project.refresh_from_db()
@@ -69,7 +78,7 @@ def test_more_than_a_batch(local_storage: LocalMediaStorage, project: Project, m
     monkeypatch.setattr(purge, "BATCH", 2)
     for _ in range(5):
         put(local_storage, project, MediaState.READY)
-    assert list(purge.purge_media(local_storage, NOW + UPLOAD_LIFE)) == [2, 2, 1]
+    assert list(purge.purge_media(local_storage, expired_media(NOW + UPLOAD_LIFE))) == [2, 2, 1]
     assert files(local_storage) == []
 
 
@@ -78,9 +87,9 @@ def test_a_storage_out_of_reach_keeps_the_rows_for_the_next_time(
 ) -> None:
     media = put(local_storage, project, MediaState.READY)
     with pytest.raises(StorageUnavailable):
-        list(purge.purge_media(s3_at(f"http://127.0.0.1:{free_port()}", "bucket"), media.expires_at))
+        list(purge.purge_media(s3_at(f"http://127.0.0.1:{free_port()}", "bucket"), expired_media(media.expires_at)))
     assert Media.objects.filter(pk=media.pk).exists()
-    assert sum(purge.purge_media(local_storage, media.expires_at)) == 1
+    assert sum(purge.purge_media(local_storage, expired_media(media.expires_at))) == 1
 
 
 def test_what_cannot_be_deleted_does_not_keep_the_others(
@@ -96,7 +105,7 @@ def test_what_cannot_be_deleted_does_not_keep_the_others(
 
     monkeypatch.setattr(local_storage, "delete_folder", delete_others)
     with pytest.raises(StorageUnavailable, match=f"1 are left, the first is {stuck.folder}"):
-        list(purge.purge_media(local_storage, stuck.expires_at))
+        list(purge.purge_media(local_storage, expired_media(stuck.expires_at)))
     assert [media.pk for media in Media.objects.filter(project=project)] == [stuck.pk]
     assert [is_there(local_storage, media) for media in (stuck, *others)] == [True, False, False, False]
 
@@ -129,7 +138,7 @@ def test_a_claim_whose_holder_died_is_taken_over_under_another_key(
 # The command
 
 
-def said(**options: bool) -> str:
+def said(**options: Any) -> str:
     out = io.StringIO()
     call_command("purge_media", stdout=out, **options)
     return out.getvalue()
@@ -144,6 +153,63 @@ def test_the_command_says_what_it_would_do_and_does_it(local_storage: LocalMedia
     assert (files(local_storage), said()) == ([], "deleted 0 files and images\n")
 
 
+def test_the_command_shows_its_progress(
+    local_storage: LocalMediaStorage, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(purge, "BATCH", 1)
+    monkeypatch.setattr("messaging.management.commands.purge_media.REPORT_EVERY", 2)
+    for _ in range(5):
+        put(local_storage, project, MediaState.READY)
+    assert said(project=project.app_id) == "2 so far\n4 so far\ndeleted 5 files and images\n"
+
+
+def test_the_command_purges_the_notes_of_messages_that_never_came(
+    local_storage: LocalMediaStorage, project: Project
+) -> None:
+    call_command("purge_media", stdout=io.StringIO())
+    media = put(local_storage, project, MediaState.READY)
+    Media.objects.filter(pk=media.pk).update(expires_at=datetime.now(UTC) + timedelta(days=7))
+    stream = Stream.objects.create(project=project, name="room:math", created_at=NOW)
+    MediaUse.objects.create(media=media, stream=stream, sender="ann", message_id="m1", created_at=NOW)
+    none = "0 files and images\n"
+    assert said(dry_run=True) == f"would delete {none}would delete 1 notes of messages that never came\n"
+    assert said() == f"deleted {none}deleted 1 notes of messages that never came\n"
+    assert said() == f"deleted {none}"
+
+
+def test_the_command_empties_a_project_that_is_to_be_deleted(
+    local_storage: LocalMediaStorage, project: Project, make_project: Callable[..., Project]
+) -> None:
+    """Whatever its files' time; what may be on its way still is left for an hour."""
+    other = make_project()
+    kept = put(local_storage, other, MediaState.READY)
+    now = datetime.now(UTC)
+    begun = put(local_storage, project, MediaState.STARTED, now)
+    for _ in range(2):
+        put(local_storage, project, MediaState.READY, now - UPLOAD_LIFE - timedelta(seconds=1))
+    Media.objects.filter(project=project).update(expires_at=now + timedelta(days=7))
+    options = {"project": project.app_id, "all": True}
+    with pytest.raises(CommandError, match="is active"):
+        said(**options)
+    Project.objects.filter(pk=project.pk).update(is_active=False)
+    assert said(project=project.app_id) == "deleted 0 files and images\n"
+    assert said(**options, dry_run=True) == "would delete 2 files and images\n"
+    with pytest.raises(CommandError, match="1 are left"):
+        said(**options)
+    Media.objects.filter(pk=begun.pk).update(created_at=now - UPLOAD_LIFE)
+    assert said(**options) == "deleted 1 files and images\n"
+    assert not Media.objects.filter(project=project).exists()
+    assert {key.split("/")[0] for key in files(local_storage)} == {str(other.pk)}
+    assert is_there(local_storage, kept)
+    Media.objects.filter(project=other).delete()
+
+
+@pytest.mark.parametrize(("options", "why"), [({"all": True}, "--all is for"), ({"project": "0" * 32}, "No project")])
+def test_the_command_wants_a_project_that_is_there(options: dict[str, Any], why: str) -> None:
+    with pytest.raises(CommandError, match=why):
+        said(**options)
+
+
 def test_the_command_fails_where_the_storage_is_out_of_reach(
     local_storage: LocalMediaStorage, project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -154,6 +220,26 @@ def test_the_command_fails_where_the_storage_is_out_of_reach(
 
 
 # The admin
+
+
+def test_a_project_with_files_says_what_to_run_before_it_can_be_deleted(
+    local_storage: LocalMediaStorage, make_project: Callable[..., Project], staff: Client
+) -> None:
+    project = make_project()
+    put(local_storage, project, MediaState.READY)
+    page = reverse("admin:projects_project_delete", args=[project.pk])
+    chosen = {"action": "delete_selected", "_selected_action": [project.pk], "post": "yes"}
+    for answer in (
+        staff.get(page),
+        staff.post(page, {"post": "yes"}),
+        staff.post(reverse("admin:projects_project_changelist"), chosen),
+    ):
+        assert f"manage.py purge_media --project {project.app_id} --all" in answer.content.decode()
+    assert Media.objects.filter(project=project).exists()
+    Project.objects.filter(pk=project.pk).update(is_active=False)
+    said(project=project.app_id, all=True)
+    assert staff.post(page, {"post": "yes"}).status_code == 302
+    assert not Project.objects.filter(pk=project.pk).exists()
 
 
 @pytest.fixture

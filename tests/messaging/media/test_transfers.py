@@ -14,14 +14,19 @@ from PIL import Image
 from messaging.media.local import LocalMediaStorage
 from messaging.media.models import Media
 from messaging.media.purge import purge_media
+from messaging.media.selectors import expired_media
+from messaging.media.services import UPLOAD_LIFE
 from messaging.media.storage import MediaStorage, UploadForm
 from projects.models import Project
 from tests.support.client import Client
 from tests.support.media import fetch, files, finished, picture, posted, refusal, started, upload
 
+LONG_AGO = datetime(2001, 1, 1, tzinfo=UTC)
+"""Before whatever other tests have left behind."""
+
 
 def purge_all(storage: MediaStorage, now: datetime) -> None:
-    assert list(purge_media(storage, now))
+    assert list(purge_media(storage, expired_media(now)))
 
 
 # What goes well
@@ -143,8 +148,8 @@ async def test_quotas_hold_for_what_is_kept_and_what_is_announced(
         await started(bob, b"x" * 10)
     await ann.call("media.abandon", media=begun["media"])
     assert await refusal(started(ann, b"x")) == ("limit_exceeded", None), "its form can still be used"
-    await Media.objects.filter(media_id=begun["media"]).aupdate(expires_at=datetime(2001, 1, 1, tzinfo=UTC))
-    await sync_to_async(purge_all)(local_storage, datetime(2001, 1, 2, tzinfo=UTC))
+    await Media.objects.filter(media_id=begun["media"]).aupdate(created_at=LONG_AGO, expires_at=LONG_AGO)
+    await sync_to_async(purge_all)(local_storage, LONG_AGO + UPLOAD_LIFE)
     await started(ann, b"x" * 4)
 
 

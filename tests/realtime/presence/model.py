@@ -35,6 +35,7 @@ class ModelSession:
     gone_ms: int | None = None
     levels: str = ""
     levels_ms: int = 0
+    capabilities: str = ""
 
 
 @dataclass
@@ -85,7 +86,7 @@ class Model:
         eviction = Eviction(session.project, session.uid, session.generation, reason)
         self.evictions.append((session.lease.node, eviction))
 
-    def login(self, node: str, project: int, uid: str, wanted: str | None, new: str) -> LoginOutcome:
+    def login(self, node: str, project: int, uid: str, wanted: str | None, new: str, capabilities: str) -> LoginOutcome:
         lease = self.lease(node)
         mine = [login for login in self.logins if login[:2] == (project, uid)]
         mine = [login for login in mine if self.now_ms - login[3] < self.timing.logins_kept_ms]
@@ -105,6 +106,7 @@ class Model:
             session.session, session.since_ms, session.rooms = old.session, old.since_ms, old.rooms
         if old is not None:
             session.levels, session.levels_ms = old.levels, old.levels_ms
+        session.capabilities = capabilities
         self.sessions.append(session)
         return LoginOutcome(
             session=session.session,
@@ -172,7 +174,9 @@ class Model:
             return None
         absent = session.gone_ms is not None and self.now_ms - session.gone_ms >= self.timing.unreachable_ms
         state = PresenceState.UNREACHABLE if absent or not self.is_live(session.lease) else PresenceState.ONLINE
-        return SessionState(state, session.lease.node, session.generation, session.since_ms, session.session)
+        return SessionState(
+            state, session.lease.node, session.generation, session.since_ms, session.session, session.capabilities
+        )
 
     def renew(self, node: str) -> tuple[bool, set[Eviction]]:
         lost = not self.is_live(self.leases[node])
@@ -213,6 +217,7 @@ class Model:
                     None if record.silent_ms is None else self.now_ms - silent_ms,
                     record.levels,
                     self.now_ms - silent_ms,
+                    record.capabilities,
                 )
             )
         self.restoring.discard(node)

@@ -109,14 +109,14 @@ class PresenceMachine(RuleBasedStateMachine):
         record = self.known[node].get((project, uid))
         return set(record.rooms) if record else set()
 
-    @rule(node=node_names, project=projects, uid=uids, resume=st.booleans())
-    def login(self, node: str, project: int, uid: str, resume: bool) -> None:
+    @rule(node=node_names, project=projects, uid=uids, resume=st.booleans(), capabilities=st.sampled_from(["", "a b"]))
+    def login(self, node: str, project: int, uid: str, resume: bool, capabilities: str) -> None:
         self.serial += 1
         stored = self.model.stored(project, uid)
         wanted = stored.session if stored is not None and resume else None
         arguments = (project, uid, wanted, f"s{self.serial}")
-        got = self.answer(self.stores[node].login(*arguments))
-        assert comparable(got) == comparable(self.expected(self.model.login, node, *arguments))
+        got = self.answer(self.stores[node].login(*arguments, capabilities=capabilities))
+        assert comparable(got) == comparable(self.expected(self.model.login, node, *arguments, capabilities))
         if isinstance(got, LoginOutcome) and not got.too_often:
             self.known[node][project, uid] = SessionRecord(
                 project=project,
@@ -125,6 +125,7 @@ class PresenceMachine(RuleBasedStateMachine):
                 generation=got.generation,
                 since_ms=got.since_ms,
                 rooms=got.rooms,
+                capabilities=capabilities,
             )
 
     @rule(node=node_names, project=projects, uid=uids)

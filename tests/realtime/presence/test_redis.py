@@ -73,6 +73,17 @@ async def test_times_are_the_servers(server: PrivateRedis) -> None:
     assert outcome.generation == outcome.since_ms == outcome.now_ms
 
 
+async def test_a_login_at_a_process_of_an_earlier_version_says_of_no_capabilities(
+    server: PrivateRedis, client: Any
+) -> None:
+    async with opened(server) as store:
+        outcome = await store.login(1, "ann", None, "s1", capabilities="media")
+        client.hdel("presence:{1}:user:ann", "capabilities")
+        (state,) = await store.sessions(1, ["ann"])
+        assert state is not None
+        assert (state.generation, state.capabilities) == (outcome.generation, "")
+
+
 async def test_a_session_is_removed_by_the_servers_clock_and_not_too_early(server: PrivateRedis) -> None:
     async with opened(server, timing=FAST) as store:
         outcome = await log_in(store)

@@ -1,9 +1,10 @@
 """What both presence stores promise about logins, rooms and states."""
 
 import pytest
+from msgspec import structs
 
 from realtime.presence import Eviction, LoginOutcome, PresenceUnavailable, Previous, Removed
-from tests.realtime.presence.harness import START_MS, Harness, log_in, seen
+from tests.realtime.presence.harness import START_MS, Harness, log_in, record, seen
 
 pytestmark = pytest.mark.shapeless
 
@@ -39,6 +40,27 @@ async def test_a_login_with_the_same_session_resumes_it_with_its_rooms(presence:
     assert second.generation > first.generation
     assert await b.members(1, "maths", 10) == ["ann"]
     assert await seen(a) == "ONLINE b"
+
+
+async def test_what_a_client_can_is_that_of_its_last_login(presence: Harness) -> None:
+    a, b = await presence.node("a"), await presence.node("b")
+
+    async def capabilities() -> str | None:
+        (state,) = await a.sessions(1, ["ann"])
+        return state.capabilities if state is not None else None
+
+    await a.login(1, "ann", None, "s1", capabilities="ink media")
+    assert await capabilities() == "ink media"
+    presence.advance(1_000)
+    await b.login(1, "ann", "s1", "s2")
+    assert await capabilities() == "", "a resume says it anew"
+    presence.advance(1_000)
+    second = await a.login(1, "ann", "s1", "s3", capabilities="media")
+    assert await capabilities() == "media"
+    presence.empty()
+    assert (await a.renew()).lost
+    await a.restore([structs.replace(record(second), capabilities="media")])
+    assert await capabilities() == "media"
 
 
 async def test_another_login_replaces_the_session_and_leaves_its_rooms(presence: Harness) -> None:

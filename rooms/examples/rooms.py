@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from projects.demo import DEMO_APP_ID
 from realtime.conversations import Given, add_conversation
 from realtime.examples import logged_in
 
@@ -12,6 +13,7 @@ BOTH_IN_MATH: Final = (
     Given("bob", "room.join", {"room": "math"}),
 )
 BOTH: Final = "Ann and Bob are in the room math, which is new."
+TAKES_MEDIA: Final = {"app": DEMO_APP_ID, "uid": "ann", "client": {"capabilities": ["media"]}}
 
 
 def said(actor: str, number: int, text: str) -> Given:
@@ -247,6 +249,45 @@ ann < {"jsonrpc":"2.0","id":6,"result":{"entries":[
 )
 
 add_conversation(
+    "room.delete_message",
+    """
+ann > {"jsonrpc":"2.0","id":4,"method":"room.delete_message","params":{"room":"math","seq":1}}
+ann < {"jsonrpc":"2.0","method":"room.message_deleted","params":{"stream":"room:math","seq":2,"sender":"ann",
+        "message_id":"deletion:1","ts":1768467601000,
+        "body":{"seq":1,"message_id":"019bc0e2-1280-7001-9c4e-51a0b7d3f6e8"}}}
+ann < {"jsonrpc":"2.0","id":4,"result":{}}
+bob < {"jsonrpc":"2.0","method":"room.message_deleted","params":{"stream":"room:math","seq":2,"sender":"ann",
+        "message_id":"deletion:1","ts":1768467601000,
+        "body":{"seq":1,"message_id":"019bc0e2-1280-7001-9c4e-51a0b7d3f6e8"}}}
+bob > {"jsonrpc":"2.0","id":3,"method":"room.history","params":{"room":"math","tombstones":true}}
+bob < {"jsonrpc":"2.0","id":3,"result":{"entries":[
+        {"event":"stream.tombstone","stream":"room:math","seq":1,"sender":"ann",
+        "message_id":"019bc0e2-1280-7001-9c4e-51a0b7d3f6e8","ts":1768467600000,"body":{}}],"more":false}}
+bob > {"jsonrpc":"2.0","id":4,"method":"room.delete_message","params":{"room":"math","seq":2}}
+bob < {"jsonrpc":"2.0","id":4,"error":{"code":27,
+        "message":"There is no such message in the room, or no more.",
+        "data":{"name":"message_not_found","retryable":false}}}
+""",
+    setting=BOTH + " Ann has sent a message.",
+    given=(*BOTH_IN_MATH, said("ann", 1, "Good morning")),
+)
+
+add_conversation(
+    "room.delete_message",
+    """
+* Cal's message of another process is deleted before this one has heard of it.
+ann < {"jsonrpc":"2.0","method":"stream.tombstone","params":{"stream":"room:math","seq":2,"sender":"cal",
+        "message_id":"019bc0e2-1a50-7c05-b1d7-60e4a2938f5c","ts":1768467602000,"body":{}}}
+ann < {"jsonrpc":"2.0","method":"room.message_deleted","params":{"stream":"room:math","seq":3,"sender":"cal",
+        "message_id":"deletion:2","ts":1768467602000,
+        "body":{"seq":2,"message_id":"019bc0e2-1a50-7c05-b1d7-60e4a2938f5c"}}}
+""",
+    title="For whoever gets to it later",
+    setting="Ann is in the room math and has sent one message.",
+    given=(*ANN_IN_MATH, said("ann", 1, "Good morning")),
+)
+
+add_conversation(
     "stream.read",
     """
 ann > {"jsonrpc":"2.0","id":6,"method":"stream.read","params":{"stream":"room:math","after":1}}
@@ -305,4 +346,24 @@ bob < {"jsonrpc":"2.0","id":1,"result":{
 """,
     setting="Ann is in the room math and has sent one message. Bob logs in, joins, and loses his connection.",
     given=(*ANN_IN_MATH, said("ann", 1, "Good morning")),
+)
+
+add_conversation(
+    "capabilities",
+    """
+* Ann sends a file to the room.
+ann < {"jsonrpc":"2.0","method":"room.media_sent","params":{"stream":"room:math","seq":1,"sender":"ann",
+        "message_id":"019bc0e2-1280-7001-9c4e-51a0b7d3f6e8","ts":1768467600000,
+        "body":{"type":"FILE","media":"9f2d7c1be05a4d3c8b6ef01a2c3d4e5f","name":"tables.txt",
+        "description":"","size":11,"content_type":"application/octet-stream"}}}
+bob < {"jsonrpc":"2.0","method":"stream.skipped","params":{"stream":"room:math","seq":1,"sender":"ann",
+        "message_id":"019bc0e2-1280-7001-9c4e-51a0b7d3f6e8","ts":1768467600000,"body":{}}}
+""",
+    setting=f"{BOTH} Ann's client has named `media` at its login, Bob's has not.",
+    given=(
+        Given("ann", "session.login", TAKES_MEDIA),
+        *logged_in("bob"),
+        Given("ann", "room.join", {"room": "math"}),
+        Given("bob", "room.join", {"room": "math"}),
+    ),
 )
