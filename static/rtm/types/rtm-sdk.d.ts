@@ -172,6 +172,7 @@ export interface RtmRawMessage {
 }
 
 export interface RtmFileMessage {
+  /** All that is needed to send it: `createMessage<RtmFileMessage>({ messageType: "FILE", mediaId })`. */
   mediaId: string;
   fileName: string;
   description: string;
@@ -228,7 +229,9 @@ export interface ChannelMemberCountResult {
 }
 
 export interface MediaOperationProgress {
+  /** In bytes. */
   currentSize: number;
+  /** `Infinity` while a download's is not known. */
   totalSize: number;
 }
 

@@ -158,6 +158,12 @@ export async function media(client: RtmClient, blob: Blob): Promise<Blob> {
     handler
   );
   await client.sendMessageToPeer(image, "bob");
+  await client.sendMessageToPeers(file, ["bob", "carol"]);
+  await client.createChannel("math").sendMessage(image);
+  const known: RtmFileMessage = client.createMessage<RtmFileMessage>({ messageType: "FILE", mediaId: file.mediaId });
+  const other = client.createMessage({ messageType: "IMAGE", mediaId: image.mediaId });
+  await client.sendMessageToPeer(known, "bob");
+  await client.sendMessageToPeer(other, "bob");
   return client.downloadMedia(file.mediaId, handler);
 }
 

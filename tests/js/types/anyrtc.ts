@@ -14,13 +14,18 @@ import type {
   ChannelAttributeProperties,
   ChannelAttributes,
   ChannelMemberCountResult,
+  MediaOperationProgress,
+  MediaTransferHandler,
   PeerMessageSendResult,
   PeersOnlineStatusMap,
   PeersOnlineStatusResult,
   ReceivedMessageProperties,
   RtmEvents,
+  RtmFileMessage,
+  RtmImageMessage,
   RtmMessage,
   RtmParameters,
+  RtmRawMessage,
   RtmTextMessage,
   SendMessageOptions,
 } from "../../../static/rtm/types/ar-rtm-sdk";
@@ -154,3 +159,14 @@ export const numbers: number[] = [
   RtmErrorCode.QueryPeersOnlineStatusError.QUERY_PEERS_ONLINE_STATUS_ERR_INVALID_ARGUMENT,
   RtmErrorCode.RenewTokenError.RENEW_TOKEN_ERR_ABORTED_BY_LOGOUT,
 ];
+
+export async function media(blob: Blob, signal: AbortSignal): Promise<Blob> {
+  const sizes: number[] = [];
+  const onOperationProgress = ({ currentSize, totalSize }: MediaOperationProgress) => sizes.push(currentSize, totalSize);
+  const handler: MediaTransferHandler = { cancelSignal: signal, onOperationProgress };
+  const raw: RtmRawMessage = { rawMessage: new Uint8Array(1) };
+  const file: RtmFileMessage = await client.createMediaMessageByUploading(blob, { messageType: "FILE" }, handler);
+  const image: RtmImageMessage = await client.createMediaMessageByUploading(blob, { messageType: "IMAGE" }, handler);
+  for (const message of [raw, file, image]) await client.sendMessageToPeer(message, "bob");
+  return client.downloadMedia(image.thumbnail ? file.mediaId : image.mediaId, handler);
+}

@@ -20,6 +20,10 @@ client.on("ConnectionStateChanged", (state: number) => state);
 channel.sendMessage({});
 // @ts-expect-error not both
 channel.sendMessage({ text: "hi", rawMessage: new Uint8Array(1) });
+// @ts-expect-error a file is an id
+client.createMessage({ messageType: "FILE", mediaId: 7 });
+// @ts-expect-error a file or an image
+client.createMediaMessageByUploading(new Blob(), { messageType: "TEXT" });
 // @ts-expect-error values are strings
 client.setLocalUserAttributes({ age: 7 });
 // @ts-expect-error a list of ids
