@@ -9,6 +9,8 @@ NODE_READY := node_modules/.package-lock.json
 # What the tests run, of scripts/system.py.
 PROGRAMS := redis postgresql chromium ip ceph
 
+# The tests that start servers, kill them, and wait: about as long as all the others.
+SERVING := tests/chaos tests/realtime tests/config
 # What the checks run with: the settings of a server on the open Internet, and a data folder of their own.
 SAFE_ENV := DEBUG=false ROSTRUM_DATA=var/check HTTPS=true ALLOWED_HOSTS=rostrum.example SECURE_HSTS_SECONDS=31536000 \
 	SECURE_HSTS_INCLUDE_SUBDOMAINS=true SECURE_HSTS_PRELOAD=true DATABASE_URL= REDIS_URL= \
@@ -47,9 +49,10 @@ test: $(PYTHON_READY) $(NODE_READY) ## Run every check and test
 test-parts: $(PYTHON_READY) $(NODE_READY) ## test-embedded, test-cluster and test-browser at once
 	@$(PY) -m scripts.system $(PROGRAMS)
 	@$(PY) -m scripts.side_by_side \
-		"embedded=$(PYTEST) --shape=embedded --ignore=tests/e2e" \
-		"chaos=$(PYTEST) --shape=cluster tests/chaos tests/realtime" \
-		"cluster=$(PYTEST) --shape=cluster --ignore=tests/e2e --ignore=tests/chaos --ignore=tests/realtime" \
+		"embedded=$(PYTEST) --shape=embedded $(SERVING:%=--ignore=%) --ignore=tests/e2e" \
+		"servers=$(PYTEST) --shape=embedded $(SERVING)" \
+		"chaos=$(PYTEST) --shape=cluster $(SERVING)" \
+		"cluster=$(PYTEST) --shape=cluster $(SERVING:%=--ignore=%) --ignore=tests/e2e" \
 		"browser=$(PYTEST) --shape=embedded tests/e2e"
 
 test-embedded: $(PYTHON_READY) $(NODE_READY) ## Tests on SQLite, with presence in memory

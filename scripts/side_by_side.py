@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-AT_ONCE = 4
+AT_ONCE = 5
 SHOWN_AGAIN = 60
 """Lines of a failed command."""
 

@@ -23,7 +23,7 @@ from tests.support.ledger import (
 )
 from tests.support.resuming import ResumingClient
 
-PAUSE_S: Final = 0.6
+PAUSE_S: Final = 1.0
 """Mean time between two acts of a client."""
 HURRY_S: Final = 2.0
 """Some messages are given up after so long."""

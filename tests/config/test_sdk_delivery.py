@@ -6,10 +6,7 @@ import gzip
 import hashlib
 import http.client
 import json
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -139,22 +136,6 @@ def assert_delivers(url: str, *, compressed: bool) -> None:
             assert packed.headers.get("Content-Encoding") == ("gzip" if compressed else None)
             assert (gzip.decompress(packed.body) if compressed else packed.body) == content
     assert fetch(url, "0.0.0/rtm-sdk.js").status == 404
-
-
-@pytest.fixture(scope="module")
-def collected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """The environment of a server with collected files, as a deployment has them."""
-    data = tmp_path_factory.mktemp("collected")
-    database = os.environ["DATABASE_URL"] or f"sqlite:///{os.environ['ROSTRUM_DATA']}/rostrum.sqlite3"
-    env = {"DEBUG": "false", "ROSTRUM_DATA": str(data), "DATABASE_URL": database}
-    subprocess.run(
-        [sys.executable, "manage.py", "collectstatic", "--no-input"],
-        cwd=settings.BASE_DIR,
-        env={**os.environ, **env},
-        check=True,
-        capture_output=True,
-    )
-    return env
 
 
 @pytest.mark.parametrize("server", ["uvicorn", "daphne"])
