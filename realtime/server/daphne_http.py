@@ -7,7 +7,9 @@ memory as a whole, as with Daphne's own.
 """
 
 import asyncio
+import contextlib
 import io
+import logging
 from functools import partial
 from typing import Any, BinaryIO, Final
 from urllib.parse import unquote
@@ -19,8 +21,13 @@ from realtime.server import MAX_BODY_BYTES, REQUEST_S
 from realtime.server.bodies import own_bound
 from realtime.server.buffers import WriteGate
 
+logger = logging.getLogger(__name__)
+
 CHUNK_BYTES: Final = 64 * 1024
-BODY_TOO_LARGE = b"HTTP/1.1 413 Content Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+BODY_TOO_LARGE: Final = b"HTTP/1.1 413 Content Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+DISK_FULL: Final = (
+    b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nretry-after: 5\r\nconnection: close\r\n\r\n"
+)
 
 
 class RequestEvents(asyncio.Queue[Any]):
@@ -49,6 +56,10 @@ class LimitedRequest(WebRequest):  # type: ignore[misc]
     refused = False
     max_bytes = MAX_BODY_BYTES
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self.writable = WriteGate()
+        super().__init__(*args, **kwargs)
+
     def gotLength(self, length: int | None) -> None:
         """The head is complete; of it Twisted has told its channel, and the request not yet."""
         path, _, query = self.channel._path.partition(b"?")
@@ -59,16 +70,21 @@ class LimitedRequest(WebRequest):  # type: ignore[misc]
             self.channel.persistent = False  # the next request would have that time too
         super().gotLength(0 if length is not None and length > self.max_bytes else length)
         if length is not None and length > self.max_bytes:
-            self._refuse()
+            self._refuse(BODY_TOO_LARGE)
 
     def handleContentChunk(self, data: bytes) -> None:
         self.received += len(data)
         if self.refused:
             return
         if self.received > self.max_bytes:
-            self._refuse()
-        else:
+            self._refuse(BODY_TOO_LARGE)
+            return
+        try:
             super().handleContentChunk(data)
+            self.content.flush()
+        except OSError as error:
+            logger.warning("a body has no room on the disk: %s", error)
+            self._refuse(DISK_FULL)
 
     def take_body(self) -> BinaryIO:
         """All that has come, to be read by the application; Daphne finds an empty one, and puts the end of it."""
@@ -77,7 +93,6 @@ class LimitedRequest(WebRequest):  # type: ignore[misc]
 
     def process(self) -> Any:
         """The request is complete."""
-        self.writable = WriteGate()
         if self.refused:
             self.channel.loseConnection()
             return None
@@ -106,10 +121,12 @@ class LimitedRequest(WebRequest):  # type: ignore[misc]
         """The connection is lost."""
         self.writable.set()
 
-    def _refuse(self) -> None:
+    def _refuse(self, answer: bytes) -> None:
         """Answers at once, and takes nothing more: the rest is thrown away until it ends or the time is up."""
         self.refused = True
-        self.channel.write(BODY_TOO_LARGE)
+        with contextlib.suppress(OSError):  # what it could not write, it tries once more
+            self.take_body().close()
+        self.channel.write(answer)
         self.channel.transport.loseWriteConnection()
 
 

@@ -1,6 +1,5 @@
 """The local storage's way in and out: what was signed is allowed, and nothing else; nothing is half there."""
 
-import errno
 import io
 import os
 from collections.abc import Callable
@@ -12,7 +11,7 @@ from asgiref.testing import ApplicationCommunicator
 
 from config.asgi import application
 from messaging.media import http
-from messaging.media.local import IncomingFile, LocalMediaStorage
+from messaging.media.local import LocalMediaStorage
 from realtime.server import MAX_BODY_BYTES
 from tests.support.doubles import until
 from tests.support.media import fetch, files, form_body, send, upload
@@ -289,15 +288,3 @@ async def test_too_many_transfers_are_told_to_come_back(
     await sending.part(rest, more=False)
     assert await sending.status() == 204
     assert (await fetch(url)).status == 200
-
-
-async def test_a_full_disk_is_told_and_leaves_nothing(
-    local_storage: LocalMediaStorage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(self: IncomingFile, data: bytes) -> int:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    monkeypatch.setattr(IncomingFile, "write", full)
-    form = local_storage.upload_form("1/a/upload", size=4, lives_s=60)
-    assert await upload(form, b"body") == 503
-    assert files(local_storage) == []
