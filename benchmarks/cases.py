@@ -225,9 +225,10 @@ CASES = (
     Case(
         "beside",
         (SQLITE,),
-        points=(_beside(0, 5.0), _beside(10, 5.0)) * 3,
+        points=(_beside(0, 5.0), _beside(10, 5.0)),
         quick_points=(_beside(0, 2.0), _beside(10, 2.0)),
         measure=Meter.chat_beside_files,
+        repeats=7,
     ),
     Case(
         "redis",

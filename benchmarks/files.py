@@ -6,6 +6,7 @@ fast as its core copies bytes.
 
 import asyncio
 import contextlib
+import itertools
 import os
 import socket
 import threading
@@ -27,6 +28,9 @@ READ_BYTES: Final = 256 * 1024
 SLOW_READ_BYTES: Final = 64 * 1024
 """Of a slow reader, at one time; as large is its socket's buffer."""
 SLOW_BYTES_PER_S: Final = 2 * MB
+FILES_UP: Final = 160
+"""So many at most go up in one measurement: each is a new one."""
+FILES_OF_USER: Final = 8
 LIMIT_S: Final = 60.0
 BOUNDARY: Final = "----benchmark"
 
@@ -45,19 +49,22 @@ class Place:
 
 @dataclass
 class Carried:
-    """What all connections have carried: the bytes of each whole file, and what went wrong."""
+    """What all connections have carried: the bytes of each whole file (of a slow reader, of each part), and what went
+    wrong."""
 
     files: list[int] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
 
 
-Transfer = Callable[[int, Place, Carried, threading.Event], None]
+Places = Iterator[Place]
+"""One for each file, for all connections together."""
+Transfer = Callable[[int, Places, Carried, threading.Event], None]
 
 
-def upload(port: int, place: Place, carried: Carried, over: threading.Event) -> None:
+def upload(port: int, places: Places, carried: Carried, over: threading.Event) -> None:
     """One file, and then the next until it is over."""
     with _connection(port) as connection:
-        while True:
+        for place in places:
             connection.sendall(place.head(len(place.before) + FILE_BYTES + len(place.after)) + place.before)
             connection.sendall(CONTENT)
             connection.sendall(place.after)
@@ -67,31 +74,34 @@ def upload(port: int, place: Place, carried: Carried, over: threading.Event) -> 
             carried.files.append(FILE_BYTES)
             if over.is_set():
                 return
+    raise OSError("more files went up than there were places for")
 
 
-def upload_gently(port: int, place: Place, carried: Carried, over: threading.Event) -> None:
+def upload_gently(port: int, places: Places, carried: Carried, over: threading.Event) -> None:
     """With only what others leave of the client's core."""
     os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
-    upload(port, place, carried, over)
+    upload(port, places, carried, over)
 
 
-def download(port: int, place: Place, carried: Carried, over: threading.Event) -> None:
+def download(port: int, places: Places, carried: Carried, over: threading.Event) -> None:
     buffer = memoryview(bytearray(READ_BYTES))
     with _connection(port) as connection:
         while not over.is_set():
-            connection.sendall(place.head(0))
+            connection.sendall(next(places).head(0))
             if (answer := _answer(connection, buffer)) != (200, FILE_BYTES):
                 raise OSError(f"a download was answered with {answer}")
             carried.files.append(FILE_BYTES)
 
 
-def download_slowly(port: int, place: Place, carried: Carried, over: threading.Event) -> None:
+def download_slowly(port: int, places: Places, carried: Carried, over: threading.Event) -> None:
     """At `SLOW_BYTES_PER_S`; leaves when it is over, in the middle."""
     with _connection(port, SLOW_READ_BYTES) as connection:
-        connection.sendall(place.head(0))
+        connection.sendall(next(places).head(0))
         while not over.wait(SLOW_READ_BYTES / SLOW_BYTES_PER_S):
-            if not connection.recv(SLOW_READ_BYTES):
+            came = len(connection.recv(SLOW_READ_BYTES))
+            if not came:
                 raise OSError("a slow download has ended")
+            carried.files.append(came)
 
 
 WAYS: Final[dict[str, Transfer]] = {
@@ -103,18 +113,18 @@ WAYS: Final[dict[str, Transfer]] = {
 
 
 @contextlib.contextmanager
-def transfers(way: str, port: int, places: list[Place]) -> Iterator[Carried]:
-    """One connection to each place while the block runs. What is under way then is carried to its end."""
+def transfers(way: str, port: int, places: Places, connections: int) -> Iterator[Carried]:
+    """So many connections, while the block runs. What is under way then is carried to its end."""
     over = threading.Event()
     carried = Carried()
 
-    def carry(place: Place) -> None:
+    def carry() -> None:
         try:
-            WAYS[way](port, place, carried, over)
+            WAYS[way](port, places, carried, over)
         except OSError as failure:
             carried.faults.append(str(failure))
 
-    threads = [threading.Thread(target=carry, args=(place,)) for place in places]
+    threads = [threading.Thread(target=carry) for _ in range(connections)]
     for thread in threads:
         thread.start()
     try:
@@ -125,10 +135,10 @@ def transfers(way: str, port: int, places: list[Place]) -> Iterator[Carried]:
             thread.join()
 
 
-def run(way: str, port: int, places: list[Place], *, seconds: float) -> dict[str, float]:
+def run(way: str, port: int, places: Places, *, connections: int, seconds: float) -> dict[str, float]:
     """Raises LoadFailed when a transfer fails."""
     began_s, began_cpu_s = time.monotonic(), time.process_time()
-    with transfers(way, port, places) as carried:
+    with transfers(way, port, places, connections) as carried:
         time.sleep(seconds)
     took_s = time.monotonic() - began_s
     if carried.faults:
@@ -139,41 +149,48 @@ def run(way: str, port: int, places: list[Place], *, seconds: float) -> dict[str
     }
 
 
-def places(protocol: str, way: str, port: int, count: int) -> list[Place]:
-    """Of `count` files to send, or as often of one to fetch, which is sent for it. Raises LoadFailed."""
+def places(protocol: str, way: str, port: int) -> Places:
+    """New ones for files to send, or one to fetch, which is sent for it. Raises LoadFailed."""
     try:
         if protocol == "rtm":
-            return asyncio.run(_rostrum_places(port, way, count))
+            return asyncio.run(_rostrum_places(port, way))
+        put = [Place(f"PUT /{unique_run()} HTTP/1.1") for _ in range(FILES_UP)]
         if way.startswith("up"):
-            return [Place(f"PUT /file{number} HTTP/1.1") for number in range(count)]
-        run("up", port, [Place("PUT /file HTTP/1.1")], seconds=0.0)
-        return [Place("GET /file HTTP/1.1")] * count
+            return iter(put)
+        run("up", port, iter(put), connections=1, seconds=0.0)
+        return itertools.repeat(Place(put[0].request.replace("PUT", "GET")))
     except (OSError, TimeoutError, WebSocketException) as failure:
         raise LoadFailed(f"files: {failure!r}") from failure
 
 
-async def _rostrum_places(port: int, way: str, count: int) -> list[Place]:
+async def _rostrum_places(port: int, way: str) -> Places:
     """As a user has them: announced and posted, finished and asked for."""
     name = unique_run()
     async with asyncio.timeout(LIMIT_S):
         if way.startswith("up"):
-            return [(await _announced(port, f"{name}-u{number}"))[1] for number in range(count)]
-        media, form = await _announced(port, name)
-        await asyncio.to_thread(run, "up", port, [form], seconds=0.0)
+            users = [f"{name}-u{number}" for number in range(FILES_UP // FILES_OF_USER)]
+            return iter([place for uid in users for _, place in await _announced(port, uid, FILES_OF_USER)])
+        ((media, form),) = await _announced(port, name, 1)
+        await asyncio.to_thread(run, "up", port, iter([form]), connections=1, seconds=0.0)
         async with connected(port) as user:
             await user.call("session.login", {"app": DEMO_APP_ID, "uid": name})
             await user.call("media.finish", {"media": media})
             address = (await user.call("media.url", {"media": media}))["url"]
-    return [Place(f"GET {address} HTTP/1.1")] * count
+    return itertools.repeat(Place(f"GET {address} HTTP/1.1"))
 
 
-async def _announced(port: int, uid: str) -> tuple[str, Place]:
+async def _announced(port: int, uid: str, count: int) -> list[tuple[str, Place]]:
+    """So many files of one user: media ids, and where they go."""
+    part = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="file"\r\n\r\n'
+    kind = f"Content-Type: multipart/form-data; boundary={BOUNDARY}"
+    announced = []
     async with connected(port) as user:
         await user.call("session.login", {"app": DEMO_APP_ID, "uid": uid})
-        begun = await user.call("media.start", {"kind": "FILE", "name": "file", "size": FILE_BYTES})
-    part = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="file"\r\n\r\n'
-    request = f"POST {begun['url']} HTTP/1.1\r\nContent-Type: multipart/form-data; boundary={BOUNDARY}"
-    return begun["media"], Place(request, part.encode(), f"\r\n--{BOUNDARY}--\r\n".encode())
+        for _ in range(count):
+            begun = await user.call("media.start", {"kind": "FILE", "name": "file", "size": FILE_BYTES})
+            place = Place(f"POST {begun['url']} HTTP/1.1\r\n{kind}", part.encode(), f"\r\n--{BOUNDARY}--\r\n".encode())
+            announced.append((begun["media"], place))
+    return announced
 
 
 def _connection(port: int, buffer_bytes: int = 0) -> socket.socket:

@@ -97,13 +97,13 @@ class Meter:
         """Files `way` up or down, `at_once` of them, and how far the server's memory rose above what it had before."""
         server = self.running.server
         way, at_once = str(options["way"]), int(options["at_once"])
-        places = files.places(self.running.protocol, way, server.port, at_once)
+        places = files.places(self.running.protocol, way, server.port)
         rss_kib = server.rss_kib()
         server.forget_peak()
-        files.run(way, server.port, places, seconds=float(options["warmup"]))
+        files.run(way, server.port, places, connections=at_once, seconds=float(options["warmup"]))
         cpu_s = server.cpu_s()
         began_s = time.monotonic()
-        metrics = files.run(way, server.port, places, seconds=float(options["seconds"]))
+        metrics = files.run(way, server.port, places, connections=at_once, seconds=float(options["seconds"]))
         metrics["server_cpu"] = (server.cpu_s() - cpu_s) / (time.monotonic() - began_s)
         metrics["memory_rise_mb"] = (server.peak_rss_kib() - rss_kib) / 1024
         self.log({"files": metrics})
@@ -111,12 +111,11 @@ class Meter:
 
     def chat_beside_files(self, options: Options) -> Metrics:
         """A load on a room, while files go up to `uploads` places."""
-        server = self.running.server
-        load = {name: value for name, value in options.items() if name != "uploads"}
-        way = "up gently"
-        places = files.places(self.running.protocol, way, server.port, int(options["uploads"]))
+        load, port = dict(options), self.running.server.port
+        uploads, way = int(load.pop("uploads")), "up gently"
+        places = files.places(self.running.protocol, way, port)
         began_s = time.monotonic()
-        with files.transfers(way, server.port, places) as carried:
+        with files.transfers(way, port, places, uploads) as carried:
             metrics = self.load(load)
         if carried.faults:
             raise client.LoadFailed(carried.faults[0])

@@ -2,6 +2,7 @@
 
 import contextlib
 import shutil
+import subprocess
 from collections.abc import Iterator
 from typing import Final
 
@@ -56,3 +57,12 @@ class Nginx(System):
                 yield Running("http", server)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def version() -> dict[str, str]:
+    """As far as it is installed."""
+    program = nginx()
+    if program is None:
+        return {}
+    said = subprocess.run([program, "-v"], capture_output=True, text=True, check=True).stderr
+    return {"nginx": said.strip().rpartition("/")[2]}

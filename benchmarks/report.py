@@ -13,13 +13,14 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks.targets import CHANNELS, LINES, SOCKETIO, Line, Row
+from benchmarks.targets import CHANNELS, LINES, NGINX, SOCKETIO, Line, Row
 
 HERE = Path(__file__).resolve().parent
 README = HERE / "README.md"
 LATEST = HERE / "results" / "latest.json"
 BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
 DATABASES = ("sqlite", "postgresql")
+REFERENCES = ((SOCKETIO, "Socket.IO"), (CHANNELS, "Channels"), (NGINX, "nginx"))
 HEADER = ("", "reference", "SQLite", "target", "", "PostgreSQL", "target", "")
 
 
@@ -78,8 +79,8 @@ def cells(line: Line, rows: list[Row]) -> tuple[str, ...] | None:
     for database in DATABASES:
         value, ratio = line.value(rows, database), line.ratio(rows, database)
         reference = line.reference(rows, database)
-        if reference is not None and line.against in (SOCKETIO, CHANNELS):
-            name = "Socket.IO" if line.against == SOCKETIO else "Channels"
+        name = next((name for row, name in REFERENCES if row == line.against), None)
+        if reference is not None and name is not None:
             out[1] = f"{name} {number(reference)} {line.unit}"
         if value is None:
             out += ["", "", ""]

@@ -25,7 +25,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks import client, report
+from benchmarks import client, nginx, report
 from benchmarks.cases import CASES, CHANNELS_UVICORN, Case, Point
 from benchmarks.meter import Meter, Metrics
 from benchmarks.processes import cores
@@ -177,10 +177,12 @@ def parse_arguments() -> argparse.Namespace:
     def names(text: str) -> list[str]:
         return [name.strip() for name in text.split(",") if name.strip()]
 
-    parser = argparse.ArgumentParser(description="Rostrum beside Socket.IO and the chat of Channels' tutorial.")
+    parser = argparse.ArgumentParser(description="Rostrum beside Socket.IO, the chat of Channels' tutorial, and nginx.")
     parser.add_argument("--quick", action="store_true", help="each case once and shorter, in about four minutes")
     parser.add_argument("--case", type=names, default=[], help=", ".join(case.name for case in CASES))
-    parser.add_argument("--system", type=names, default=[], help="rostrum, socket.io, channels, channels-uvicorn")
+    parser.add_argument(
+        "--system", type=names, default=[], help="rostrum, socket.io, channels, channels-uvicorn, nginx"
+    )
     parser.add_argument("--database", type=names, default=[], help="sqlite, postgresql")
     parser.add_argument("--repeats", type=int, help="how often each case is measured, in place of its own number")
     parser.add_argument("--minutes", type=float, help="begin nothing new after so long (40; quick: 6)")
@@ -195,6 +197,8 @@ def install_system_packages(jobs: list[Job]) -> None:
     needed = {job.system.database for job in jobs} & {"postgresql"}
     if any(job.system.name == "channels" or "edis" in job.system.variant for job in jobs):
         needed.add("redis")
+    if any(job.system.name == "nginx" for job in jobs):
+        needed.add("nginx")
     ensure(sorted(name for name in needed if name))
 
 
@@ -222,7 +226,7 @@ def main() -> int:
             "measured_at": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             "quick": arguments.quick,
             "machine": machine(bench),
-            "versions": versions(),
+            "versions": {**versions(), **nginx.version()},
             "rows": outcome.rows(jobs),
         }
     RESULTS.mkdir(exist_ok=True)

@@ -9,6 +9,7 @@ Limits = Mapping[str, float]
 
 SOCKETIO: Row = {"system": "socket.io", "database": None}
 CHANNELS: Row = {"system": "channels", "database": None}
+NGINX: Row = {"system": "nginx", "database": None}
 SUBJECT: Row = {"system": "rostrum"}
 
 
@@ -97,6 +98,16 @@ def _stock(variant: str, senders: str) -> Line:
         "deliveries/s",
         against={**SOCKETIO, "variant": senders},
     )
+
+
+def _files(at_once: int, variant: str, limits: Limits) -> Line:
+    title = f"files of 30 MB {variant}, {at_once} at once"
+    return Line(title, "files", at_once, variant, "mb_per_s", "MB/s", against=NGINX, limits=limits)
+
+
+def _files_memory(at_once: int, variant: str) -> Line:
+    title = f"files of 30 MB {variant}, {at_once} at once: rise of the server's memory"
+    return Line(title, "files", at_once, variant, "memory_rise_mb", "MB", limits={"sqlite": 8}, at_most=True)
 
 
 SENDERS = ("1 sender", "16 senders")
@@ -220,6 +231,21 @@ LINES = (
         "memory_rise_mb",
         "MB",
         limits=_both(40),
+        at_most=True,
+    ),
+    *(_files(at_once, "down", {"sqlite": 0.5}) for at_once in (1, 10)),
+    *(_files(at_once, "up", {}) for at_once in (1, 10)),
+    *(_files_memory(at_once, way) for way in ("down", "up") for at_once in (1, 10)),
+    _files_memory(10, "down, slow readers"),
+    Line(
+        "50 messages/s into N=100 while 10 files go up: p99, against none",
+        "beside",
+        100,
+        "10 uploads",
+        "p99_ms",
+        "ms",
+        against={"variant": "no uploads"},
+        limits={"sqlite": 1.5},
         at_most=True,
     ),
     Line(

@@ -21,9 +21,11 @@ def test_it_makes_the_demo_project_once() -> None:
     assert list(Entry.objects.filter(stream__project=project).values_list("seq", "sender")) == [(1, "Rostrum")]
 
 
-def test_for_load_tests_it_raises_rates_and_nothing_else() -> None:
+def test_for_load_tests_it_raises_rates_and_the_quota_of_files_and_nothing_else() -> None:
     run("--benchmark")
-    limits = parse_limits(Project.objects.get(app_id=DEMO_APP_ID).limits)
+    project = Project.objects.get(app_id=DEMO_APP_ID)
+    limits = parse_limits(project.limits)
+    assert project.media_quota > Project().media_quota
     assert all(limits.rates[name].calls > RATES[name].calls for name in RATES)
     assert limits.sizes == DEFAULT_LIMITS.sizes
 

@@ -31,14 +31,15 @@ class Command(BaseCommand):
         parser.add_argument(
             "--benchmark",
             action="store_true",
-            help="raise the demo project's rates, for load tests; nothing else is changed",
+            help="raise the demo project's rates and its quota of files, for load tests; nothing else is changed",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
         project, created = Project.objects.get_or_create(app_id=DEMO_APP_ID, defaults={"name": DEMO_PROJECT_NAME})
         if options["benchmark"]:
             project.limits = {"rates": {name: [1_000_000, 1_000] for name in RATES}}
-            project.save(update_fields=["limits"])
+            project.media_quota = 2**40
+            project.save(update_fields=["limits", "media_quota"])
         _welcome(project)
         self.stdout.write(f"{'made' if created else 'found'} project {project.name}, App ID {project.app_id}")
         self.stdout.write(f"open http://{settings.HOST}:{settings.PORT}/?room={DEMO_ROOM} in two windows")
