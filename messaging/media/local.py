@@ -1,10 +1,12 @@
 """Media on the local disk, for one machine; `http` is its way in and out."""
 
+import contextlib
 import os
 import secrets
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -50,6 +52,13 @@ class LocalMediaStorage(FileSystemStorage):
             incoming.keep()
         finally:
             incoming.discard()
+
+    def older_in(self, folder: str, before: datetime) -> Iterator[str]:
+        for parent, _, names in os.walk(self.path(folder)):
+            for path in (Path(parent, name) for name in names):
+                with contextlib.suppress(FileNotFoundError):  # whoever writes beside it may end meanwhile
+                    if path.stat().st_mtime < before.timestamp():
+                        yield str(path.relative_to(self.location))
 
     def delete_folder(self, folder: str) -> None:
         assert folder.strip("/")

@@ -1,6 +1,7 @@
 """Media in an S3 bucket: browsers talk to the bucket itself, by addresses that are signed here."""
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any, BinaryIO, Final
 
 from boto3.exceptions import Boto3Error
@@ -76,6 +77,12 @@ class S3MediaStorage(S3Storage):  # type: ignore[misc]  # it has no types
 
     def put(self, key: str, content: BinaryIO) -> None:
         self.save(key, File(content))
+
+    def older_in(self, folder: str, before: datetime) -> Iterator[str]:
+        full = f"{self._full(folder)}/"
+        for found in self.bucket.objects.filter(Prefix=full):
+            if found.last_modified < before:
+                yield f"{folder}/{found.key.removeprefix(full)}"
 
     def delete_folder(self, folder: str) -> None:
         assert folder.strip("/")

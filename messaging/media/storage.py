@@ -7,6 +7,7 @@ as it likes while its form holds; what has been checked is a copy under another 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import BinaryIO, Final, Protocol, cast
 
 from django.core.files.storage import storages
@@ -48,6 +49,9 @@ class MediaStorage(Protocol):
 
     def put(self, key: str, content: BinaryIO) -> None:
         """Writes a file of the server's own."""
+
+    def older_in(self, folder: str, before: datetime) -> Iterator[str]:
+        """The keys in a folder, however deep, of what was written before that time."""
 
     def delete(self, name: str) -> None:
         """Deletes what is under one key, if there is anything."""
