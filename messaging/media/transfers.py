@@ -11,7 +11,7 @@ from weakref import WeakValueDictionary
 
 from django.utils.http import content_disposition_header
 
-from messaging.media.checks import Refused, check
+from messaging.media.checks import Checked, Refused, check, check_image
 from messaging.media.kinds import RASTERS
 from messaging.media.models import Media, MediaState
 from messaging.media.services import FORM_LIFE, abandon, accept, claim, refuse, release
@@ -28,6 +28,8 @@ UploadKey = tuple[int, str, str]
 
 CHECKERS: Final = 4
 """Threads that check and delete: what they do takes long."""
+DECODERS: Final = 2
+"""Threads for images: one is decoded while another is fetched. No other file waits for them."""
 SIGNERS: Final = 2
 """Threads that sign: nobody waits for a check to be given an address."""
 MAX_FINISHING: Final = 200
@@ -49,9 +51,10 @@ class MediaTransfers:
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self._checkers = ThreadPoolExecutor(CHECKERS, thread_name_prefix="media-checks")
+        self._decoders = ThreadPoolExecutor(DECODERS, thread_name_prefix="media-images")
         self._signers = ThreadPoolExecutor(SIGNERS, thread_name_prefix="media-signs")
         self._finishing: dict[UploadKey, asyncio.Task[Media]] = {}
-        self._turns: WeakValueDictionary[tuple[int, str], asyncio.Lock] = WeakValueDictionary()
+        self._turns: WeakValueDictionary[tuple[int, str | None], asyncio.Lock] = WeakValueDictionary()
 
     async def start(self) -> None:
         return
@@ -62,7 +65,7 @@ class MediaTransfers:
 
     async def stop(self) -> None:
         await cancel_all(list(self._finishing.values()))
-        for pool in (self._checkers, self._signers):
+        for pool in (self._checkers, self._decoders, self._signers):
             pool.shutdown(wait=False, cancel_futures=True)
 
     def now(self) -> datetime:
@@ -105,11 +108,15 @@ class MediaTransfers:
     async def _in_turn(self, key: UploadKey) -> Media:
         """One check of a user at a time, so that nobody keeps the others waiting with many slow ones."""
         project, uid, _ = key
+        async with self._turn(project, uid):
+            return await self._finish(key)
+
+    def _turn(self, project: int, uid: str | None = None) -> asyncio.Lock:
+        """A user's, or a project's own."""
         turn = self._turns.get((project, uid))
         if turn is None:
             turn = self._turns[project, uid] = asyncio.Lock()
-        async with turn:
-            return await self._finish(key)
+        return turn
 
     async def _finish(self, key: UploadKey) -> Media:
         bridge = self._runtime.bridge
@@ -118,7 +125,7 @@ class MediaTransfers:
         if media.state == MediaState.READY:
             return media
         try:
-            checked = await self._in_thread(self._checkers, partial(check, media_storage(), media))
+            checked = await self._check(media)
         except Refused as refused:
             await bridge.write(refuse, media=media, reason=refused.reason)
             await self._tidy(media_storage().delete_folder, media.upload_folder, media.folder)
@@ -132,6 +139,15 @@ class MediaTransfers:
         media = await bridge.write(accept, media=media, checked=checked, now=self.now())
         await self._tidy(media_storage().delete, media.uploaded_key)
         return media
+
+    async def _check(self, media: Media) -> Checked:
+        """Raises Refused, FileNotFoundError, RpcError `unavailable`. One image of a project is decoded at a time, so
+        that another project waits for one of its images at most."""
+        checked = await self._in_thread(self._checkers, partial(check, media_storage(), media))
+        if checked.content_type not in RASTERS:
+            return checked
+        async with self._turn(media.project_id):
+            return await self._in_thread(self._decoders, partial(check_image, media_storage(), media, checked))
 
     async def abandon(self, key: UploadKey) -> None:
         """Raises RpcError `media_not_found`, `media_busy`, `unavailable`."""
