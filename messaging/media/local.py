@@ -28,11 +28,13 @@ class LocalMediaStorage(FileSystemStorage):
         super().__init__(*args, **kwargs)
         self.clock = clock
 
-    def upload_form(self, key: str, *, size: int, lives_s: int) -> UploadForm:
-        return UploadForm(sign(UPLOAD_PATH, {"key": key, "size": size}, int(self.clock()) + lives_s), {})
+    def upload_form(self, key: str, *, size: int, lives_s: int, holder: str = "") -> UploadForm:
+        return UploadForm(
+            sign(UPLOAD_PATH, {"key": key, "size": size, "holder": holder}, int(self.clock()) + lives_s), {}
+        )
 
-    def download_url(self, key: str, *, content_type: str, disposition: str, lives_s: int) -> str:
-        params = {"key": key, "type": content_type, "disposition": disposition}
+    def download_url(self, key: str, *, content_type: str, disposition: str, lives_s: int, holder: str = "") -> str:
+        params = {"key": key, "type": content_type, "disposition": disposition, "holder": holder}
         return sign(FILE_PATH, params, int(self.clock()) + lives_s)
 
     def copy(self, source: str, key: str) -> None:

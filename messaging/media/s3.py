@@ -43,7 +43,7 @@ class S3MediaStorage(S3Storage):  # type: ignore[misc]  # it has no types
     def _full(self, key: str) -> str:
         return str(self._normalize_name(key))
 
-    def upload_form(self, key: str, *, size: int, lives_s: int) -> UploadForm:
+    def upload_form(self, key: str, *, size: int, lives_s: int, holder: str = "") -> UploadForm:
         form = self._client.generate_presigned_post(
             Bucket=self.bucket_name,
             Key=self._full(key),
@@ -53,7 +53,7 @@ class S3MediaStorage(S3Storage):  # type: ignore[misc]  # it has no types
         )
         return UploadForm(form["url"], form["fields"])
 
-    def download_url(self, key: str, *, content_type: str, disposition: str, lives_s: int) -> str:
+    def download_url(self, key: str, *, content_type: str, disposition: str, lives_s: int, holder: str = "") -> str:
         headers = {"ResponseContentType": content_type, "ResponseContentDisposition": disposition}
         return str(self.url(key, parameters=headers, expire=lives_s))
 

@@ -34,12 +34,13 @@ class MediaStorage(Protocol):
     def failures(self) -> tuple[type[Exception], ...]:
         """What they raise when it is out of reach."""
 
-    def upload_form(self, key: str, *, size: int, lives_s: int) -> UploadForm:
-        """A form that takes exactly `size` bytes, for `lives_s` seconds."""
+    def upload_form(self, key: str, *, size: int, lives_s: int, holder: str = "") -> UploadForm:
+        """A form that takes exactly `size` bytes, for `lives_s` seconds. `holder`: who is given it, which a storage may
+        bound in what is on its way at once; "" for nobody who is bounded."""
 
-    def download_url(self, key: str, *, content_type: str, disposition: str, lives_s: int) -> str:
+    def download_url(self, key: str, *, content_type: str, disposition: str, lives_s: int, holder: str = "") -> str:
         """An address for GET that answers with these headers, for `lives_s` seconds. One that begins with `/` is of the
-        server itself."""
+        server itself. `holder`: as of a form."""
 
     def copy(self, source: str, key: str) -> None:
         """A snapshot: whatever is written to `source` later. Raises FileNotFoundError."""

@@ -74,11 +74,11 @@ class MediaTransfers:
     async def form_of(self, media: Media) -> UploadForm:
         """Raises RpcError `unavailable`."""
         sign = partial(media_storage().upload_form, size=media.size, lives_s=round(FORM_LIFE.total_seconds()))
-        return await self._in_thread(self._signers, partial(sign, media.uploaded_key))
+        return await self._in_thread(self._signers, partial(sign, media.uploaded_key, holder=_holder(media, media.uid)))
 
-    async def address_of(self, media: Media, *, thumbnail: bool = False) -> Address:
-        """For fetching a file, or the thumbnail of an image. Raises RpcError `media_not_found` when it has none,
-        `unavailable`."""
+    async def address_of(self, media: Media, *, uid: str | None, thumbnail: bool = False) -> Address:
+        """For fetching a file, or the thumbnail of an image. `uid`: who is given it; None: the project's own server.
+        Raises RpcError `media_not_found` when it has none, `unavailable`."""
         if thumbnail and not media.thumbnail_width:
             raise RpcError(MEDIA_NOT_FOUND)
         content_type = THUMBNAIL_TYPE if thumbnail else media.content_type
@@ -89,6 +89,7 @@ class MediaTransfers:
             content_type=content_type,
             disposition=_disposition(media),
             lives_s=round(DOWNLOAD_LIFE.total_seconds()),
+            holder="" if uid is None else _holder(media, uid),
         )
         return Address(await self._in_thread(self._signers, sign), content_type, expires_at)
 
@@ -182,6 +183,10 @@ class MediaTransfers:
         except StorageUnavailable as error:
             logger.warning("media storage is out of reach: %s", error)
             raise RpcError(UNAVAILABLE, "The storage of files is out of reach.") from error
+
+
+def _holder(media: Media, uid: str) -> str:
+    return f"{media.project_id}:{uid}"
 
 
 def _disposition(media: Media) -> str:
