@@ -49,7 +49,7 @@ async def read_media(request: HttpRequest, app_id: AppId, media: Annotated[str, 
     found = await caller.runtime.bridge.read(media_of, caller.tenant.id, media, transfers.now())
     if found is None:
         raise RpcError(MEDIA_NOT_FOUND)
-    address = await transfers.address_of(found)
+    address = await transfers.address_of(found, uid=None)
     return FoundMedia(
         media=found.media_id,
         uid=found.uid,

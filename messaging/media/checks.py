@@ -6,7 +6,7 @@ import logging
 import subprocess
 import sys
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -50,45 +50,48 @@ class Checked:
 
 
 def check(storage: MediaStorage, media: Media) -> Checked:
-    """Takes the upload out of its form's reach, then looks at it, and puts its thumbnail beside it.
+    """Takes the upload out of its form's reach, then looks at its bytes. What may be an image, by its type, is for
+    `check_image` to say.
 
     Raises Refused, FileNotFoundError when nothing was uploaded, StorageUnavailable.
     """
-    with TemporaryDirectory(prefix="rostrum-media-") as folder, reaching(storage):
+    with reaching(storage):
         storage.copy(media.uploaded_key, media.checked_key)
-        source, thumbnail = Path(folder, "source"), Path(folder, "thumbnail")
-        content_type, sha256 = _read(storage, media, source)
-        picture = picture_of(RASTERS[content_type], source, thumbnail) if content_type in RASTERS else None
-        if picture is not None:
-            with thumbnail.open("rb") as file:
-                storage.put(media.thumbnail_key, file)
-            return Checked(content_type, sha256, picture)
-    if media.kind == MediaKind.IMAGE:
-        raise Refused("image")
-    return Checked(content_type if content_type not in RASTERS else UNKNOWN, sha256, Picture())
-
-
-def _read(storage: MediaStorage, media: Media, source: Path) -> tuple[str, str]:
-    """The type and the digest. What may be an image is written to `source`."""
-    digest = hashlib.sha256()
-    size = 0
-    content_type = UNKNOWN
-    head = b""
-    with source.open("wb") as file:
+        digest = hashlib.sha256()
+        size = 0
+        head = b""
         for chunk in storage.read(media.checked_key):
-            is_head = len(head) < HEAD_BYTES
-            if is_head:
+            if len(head) < HEAD_BYTES:
                 head = (head + chunk)[:HEAD_BYTES]
-                content_type = sniff(head)
             size += len(chunk)
             if size > media.size:
                 break
             digest.update(chunk)
-            if is_head or content_type in RASTERS:
-                file.write(chunk)
     if size != media.size:
         raise Refused("size")
-    return content_type, digest.hexdigest()
+    content_type = sniff(head)
+    if media.kind == MediaKind.IMAGE and content_type not in RASTERS:
+        raise Refused("image")
+    return Checked(content_type, digest.hexdigest(), Picture())
+
+
+def check_image(storage: MediaStorage, media: Media, checked: Checked) -> Checked:
+    """Decodes what may be an image, and puts its thumbnail beside it. It may take `DECODE_S`, and waits for others.
+
+    Raises Refused, StorageUnavailable.
+    """
+    with TemporaryDirectory(prefix="rostrum-media-") as folder, reaching(storage):
+        source, thumbnail = Path(folder, "source"), Path(folder, "thumbnail")
+        with source.open("wb") as file:
+            file.writelines(storage.read(media.checked_key))
+        picture = picture_of(RASTERS[checked.content_type], source, thumbnail)
+        if picture is not None:
+            with thumbnail.open("rb") as file:
+                storage.put(media.thumbnail_key, file)
+            return replace(checked, picture=picture)
+    if media.kind == MediaKind.IMAGE:
+        raise Refused("image")
+    return replace(checked, content_type=UNKNOWN)
 
 
 def picture_of(kind: str, source: Path, thumbnail: Path) -> Picture | None:

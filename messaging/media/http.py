@@ -8,8 +8,10 @@ import asyncio
 import io
 import logging
 import os
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, Final, TypeVar
 
@@ -39,6 +41,8 @@ WRITE_BYTES: Final = 64 * 1024
 reads ahead."""
 MAX_TRANSFERS: Final = 300
 """At once in a process, both ways."""
+HOLDER_TRANSFERS: Final = 60
+"""The same of the addresses that one user was given."""
 
 _NO_BODY: Final = io.BytesIO()
 _readers: Final = ThreadPoolExecutor(max_workers=4, thread_name_prefix="media-reads")
@@ -93,6 +97,7 @@ class LocalMedia:
     def __init__(self) -> None:
         self._uploading: set[str] = set()
         self._transfers = 0
+        self._held: Counter[str] = Counter()
 
     async def __call__(self, scope: HTTPScope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         try:
@@ -122,6 +127,30 @@ class LocalMedia:
         allowed = verify(request.path, request.scope["query_string"], storage.clock())
         if allowed is None:
             raise Refused(403, "The address is not valid, or not any more.")
+        with self._hold(allowed.get("holder", "")):
+            await self._serve(storage, allowed, request, receive, send)
+
+    @contextmanager
+    def _hold(self, holder: str) -> Iterator[None]:
+        """One of a holder's transfers. Raises Refused."""
+        if holder and self._held[holder] >= HOLDER_TRANSFERS:
+            raise Refused(503, "Too many transfers of one user.", retry_after="5")
+        self._held[holder] += 1
+        try:
+            yield
+        finally:
+            self._held[holder] -= 1
+            if not self._held[holder]:
+                del self._held[holder]
+
+    async def _serve(
+        self,
+        storage: LocalMediaStorage,
+        allowed: Mapping[str, str],
+        request: ASGIRequest,
+        receive: ASGIReceiveCallable,
+        send: ASGISendCallable,
+    ) -> None:
         try:
             path = Path(storage.path(allowed["key"]))
             if request.path == UPLOAD_PATH:

@@ -1,10 +1,12 @@
 """Media on the local disk, for one machine; `http` is its way in and out."""
 
+import contextlib
 import os
 import secrets
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -26,11 +28,13 @@ class LocalMediaStorage(FileSystemStorage):
         super().__init__(*args, **kwargs)
         self.clock = clock
 
-    def upload_form(self, key: str, *, size: int, lives_s: int) -> UploadForm:
-        return UploadForm(sign(UPLOAD_PATH, {"key": key, "size": size}, int(self.clock()) + lives_s), {})
+    def upload_form(self, key: str, *, size: int, lives_s: int, holder: str = "") -> UploadForm:
+        return UploadForm(
+            sign(UPLOAD_PATH, {"key": key, "size": size, "holder": holder}, int(self.clock()) + lives_s), {}
+        )
 
-    def download_url(self, key: str, *, content_type: str, disposition: str, lives_s: int) -> str:
-        params = {"key": key, "type": content_type, "disposition": disposition}
+    def download_url(self, key: str, *, content_type: str, disposition: str, lives_s: int, holder: str = "") -> str:
+        params = {"key": key, "type": content_type, "disposition": disposition, "holder": holder}
         return sign(FILE_PATH, params, int(self.clock()) + lives_s)
 
     def copy(self, source: str, key: str) -> None:
@@ -50,6 +54,13 @@ class LocalMediaStorage(FileSystemStorage):
             incoming.keep()
         finally:
             incoming.discard()
+
+    def older_in(self, folder: str, before: datetime) -> Iterator[str]:
+        for parent, _, names in os.walk(self.path(folder)):
+            for path in (Path(parent, name) for name in names):
+                with contextlib.suppress(FileNotFoundError):  # whoever writes beside it may end meanwhile
+                    if path.stat().st_mtime < before.timestamp():
+                        yield str(path.relative_to(self.location))
 
     def delete_folder(self, folder: str) -> None:
         assert folder.strip("/")

@@ -181,7 +181,7 @@ async def _url(call: Call, params: UrlParams) -> UrlResult:
     )
     if media is None:
         raise RpcError(MEDIA_NOT_FOUND)
-    address = await transfers.address_of(media, thumbnail=params.thumbnail)
+    address = await transfers.address_of(media, uid=session.uid, thumbnail=params.thumbnail)
     return UrlResult(address.url, address.content_type, to_ms(address.expires_at))
 
 

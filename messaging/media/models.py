@@ -1,9 +1,13 @@
 import secrets
+from typing import Final
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from projects.models import Project
+
+UPLOADS: Final = "uploads"
+"""The folder of what browsers post."""
 
 
 def make_media_id() -> str:
@@ -70,7 +74,7 @@ class Media(models.Model):
     @property
     def upload_folder(self) -> str:
         """All uploads are under one prefix: so a bucket's own rule can find those that were left behind."""
-        return f"uploads/{self.folder}"
+        return f"{UPLOADS}/{self.folder}"
 
     @property
     def uploaded_key(self) -> str:

@@ -1,12 +1,13 @@
 """Deleting files and images: first their bytes, then their rows. So what is broken off is found and done again."""
 
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from typing import Final
 
 from django.db.models import QuerySet
 
-from messaging.media.models import Media
-from messaging.media.services import delete
+from messaging.media.models import UPLOADS, Media
+from messaging.media.services import UPLOAD_LIFE, delete
 from messaging.media.storage import MediaStorage, StorageUnavailable, reaching
 
 BATCH: Final = 100
@@ -46,3 +47,19 @@ def purge_media(storage: MediaStorage, due: "QuerySet[Media]") -> Iterator[int]:
         yield deleted
     if left:
         raise StorageUnavailable(f"{len(left)} are left, the first is {left[0]}")
+
+
+def left_uploads(storage: MediaStorage, now: datetime) -> Iterator[str]:
+    """The folders of what was posted and is of no use to anybody, as no form is so old: by a form that was used again
+    after the check, or whose file was deleted. No quota counts it. Raises StorageUnavailable."""
+    with reaching(storage):
+        for key in storage.older_in(UPLOADS, now - UPLOAD_LIFE):
+            yield key.rpartition("/")[0]
+
+
+def purge_uploads(storage: MediaStorage, now: datetime) -> Iterator[int]:
+    """Deletes them. Yields 1 after each. Raises StorageUnavailable."""
+    for folder in left_uploads(storage, now):
+        with reaching(storage):
+            storage.delete_folder(folder)
+        yield 1

@@ -1,6 +1,7 @@
 """Media in an S3 bucket: browsers talk to the bucket itself, by addresses that are signed here."""
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any, BinaryIO, Final
 
 from boto3.exceptions import Boto3Error
@@ -42,7 +43,7 @@ class S3MediaStorage(S3Storage):  # type: ignore[misc]  # it has no types
     def _full(self, key: str) -> str:
         return str(self._normalize_name(key))
 
-    def upload_form(self, key: str, *, size: int, lives_s: int) -> UploadForm:
+    def upload_form(self, key: str, *, size: int, lives_s: int, holder: str = "") -> UploadForm:
         form = self._client.generate_presigned_post(
             Bucket=self.bucket_name,
             Key=self._full(key),
@@ -52,7 +53,7 @@ class S3MediaStorage(S3Storage):  # type: ignore[misc]  # it has no types
         )
         return UploadForm(form["url"], form["fields"])
 
-    def download_url(self, key: str, *, content_type: str, disposition: str, lives_s: int) -> str:
+    def download_url(self, key: str, *, content_type: str, disposition: str, lives_s: int, holder: str = "") -> str:
         headers = {"ResponseContentType": content_type, "ResponseContentDisposition": disposition}
         return str(self.url(key, parameters=headers, expire=lives_s))
 
@@ -76,6 +77,12 @@ class S3MediaStorage(S3Storage):  # type: ignore[misc]  # it has no types
 
     def put(self, key: str, content: BinaryIO) -> None:
         self.save(key, File(content))
+
+    def older_in(self, folder: str, before: datetime) -> Iterator[str]:
+        full = f"{self._full(folder)}/"
+        for found in self.bucket.objects.filter(Prefix=full):
+            if found.last_modified < before:
+                yield f"{folder}/{found.key.removeprefix(full)}"
 
     def delete_folder(self, folder: str) -> None:
         assert folder.strip("/")

@@ -1,4 +1,4 @@
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import datetime
 
 from django.db.models import Exists, OuterRef, QuerySet
@@ -25,24 +25,29 @@ def readable_media(project_id: int, uid: str, streams: Collection[str], media_id
 
 def may_read(media: Media, uid: str, streams: Collection[str]) -> bool:
     """Whether it is the user's own, or in a message that the user may read, or has sent to another user."""
-    if media.uid == uid:
-        return True
+    return media in readable_among([media], uid, streams)
+
+
+def readable_among(files: Collection[Media], uid: str, streams: Collection[str]) -> list[Media]:
+    """Those of a project's files that `may_read` is true of, in two queries however many there are."""
+    others = {media.pk: media.project_id for media in files if media.uid != uid}
+    if not others:
+        return list(files)
     names = {*streams, inbox_name(uid)}
-    read = Stream.objects.filter(project_id=media.project_id, name__in=names).values_list("pk", flat=True)
-    return uses_in(media.pk, list(read)).exists() or uses_to_peers(media.pk, uid).exists()
+    read = Stream.objects.filter(project_id__in=set(others.values()), name__in=names).values_list("pk", flat=True)
+    found = set(shown_media(others, uid, list(read)).values_list("pk", flat=True))
+    return [media for media in files if media.uid == uid or media.pk in found]
 
 
-def uses_in(media_pk: int, streams: Collection[int]) -> "QuerySet[MediaUse]":
-    """Messages in these streams that have the file."""
-    return _readable(media_pk).filter(stream_id__in=streams)
+def shown_media(media: Iterable[int], uid: str, streams: Collection[int]) -> "QuerySet[Media]":
+    """Those that are in a message of these streams, or in one of this user to another."""
+    readable = _readable().filter(media=OuterRef("pk"))
+    in_streams = readable.filter(stream_id__in=streams)
+    to_peers = readable.filter(sender=uid, stream__name__startswith=INBOX)
+    return Media.objects.filter(Exists(in_streams) | Exists(to_peers), pk__in=list(media))
 
 
-def uses_to_peers(media_pk: int, sender: str) -> "QuerySet[MediaUse]":
-    """Messages of this user to others that have the file."""
-    return _readable(media_pk).filter(sender=sender, stream__name__startswith=INBOX)
-
-
-def _readable(media_pk: int) -> "QuerySet[MediaUse]":
+def _readable() -> "QuerySet[MediaUse]":
     """Those whose entry is there, and not withdrawn, or kept for the history all the same."""
     entry = Entry.objects.filter(
         message_id=OuterRef("message_id"),
@@ -51,7 +56,7 @@ def _readable(media_pk: int) -> "QuerySet[MediaUse]":
         event__in=MEDIA_EVENTS,
         flags__in=READABLE_FLAGS,
     )
-    return MediaUse.objects.filter(Exists(entry), media_id=media_pk)
+    return MediaUse.objects.filter(Exists(entry))
 
 
 def expired_media(now: datetime) -> "QuerySet[Media]":

@@ -7,6 +7,7 @@ as it likes while its form holds; what has been checked is a copy under another 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import BinaryIO, Final, Protocol, cast
 
 from django.core.files.storage import storages
@@ -33,12 +34,13 @@ class MediaStorage(Protocol):
     def failures(self) -> tuple[type[Exception], ...]:
         """What they raise when it is out of reach."""
 
-    def upload_form(self, key: str, *, size: int, lives_s: int) -> UploadForm:
-        """A form that takes exactly `size` bytes, for `lives_s` seconds."""
+    def upload_form(self, key: str, *, size: int, lives_s: int, holder: str = "") -> UploadForm:
+        """A form that takes exactly `size` bytes, for `lives_s` seconds. `holder`: who is given it, which a storage may
+        bound in what is on its way at once; "" for nobody who is bounded."""
 
-    def download_url(self, key: str, *, content_type: str, disposition: str, lives_s: int) -> str:
+    def download_url(self, key: str, *, content_type: str, disposition: str, lives_s: int, holder: str = "") -> str:
         """An address for GET that answers with these headers, for `lives_s` seconds. One that begins with `/` is of the
-        server itself."""
+        server itself. `holder`: as of a form."""
 
     def copy(self, source: str, key: str) -> None:
         """A snapshot: whatever is written to `source` later. Raises FileNotFoundError."""
@@ -48,6 +50,9 @@ class MediaStorage(Protocol):
 
     def put(self, key: str, content: BinaryIO) -> None:
         """Writes a file of the server's own."""
+
+    def older_in(self, folder: str, before: datetime) -> Iterator[str]:
+        """The keys in a folder, however deep, of what was written before that time."""
 
     def delete(self, name: str) -> None:
         """Deletes what is under one key, if there is anything."""

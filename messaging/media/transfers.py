@@ -11,7 +11,7 @@ from weakref import WeakValueDictionary
 
 from django.utils.http import content_disposition_header
 
-from messaging.media.checks import Refused, check
+from messaging.media.checks import Checked, Refused, check, check_image
 from messaging.media.kinds import RASTERS
 from messaging.media.models import Media, MediaState
 from messaging.media.services import FORM_LIFE, abandon, accept, claim, refuse, release
@@ -28,6 +28,8 @@ UploadKey = tuple[int, str, str]
 
 CHECKERS: Final = 4
 """Threads that check and delete: what they do takes long."""
+DECODERS: Final = 2
+"""Threads for images: one is decoded while another is fetched. No other file waits for them."""
 SIGNERS: Final = 2
 """Threads that sign: nobody waits for a check to be given an address."""
 MAX_FINISHING: Final = 200
@@ -49,9 +51,10 @@ class MediaTransfers:
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self._checkers = ThreadPoolExecutor(CHECKERS, thread_name_prefix="media-checks")
+        self._decoders = ThreadPoolExecutor(DECODERS, thread_name_prefix="media-images")
         self._signers = ThreadPoolExecutor(SIGNERS, thread_name_prefix="media-signs")
         self._finishing: dict[UploadKey, asyncio.Task[Media]] = {}
-        self._turns: WeakValueDictionary[tuple[int, str], asyncio.Lock] = WeakValueDictionary()
+        self._turns: WeakValueDictionary[tuple[int, str | None], asyncio.Lock] = WeakValueDictionary()
 
     async def start(self) -> None:
         return
@@ -62,7 +65,7 @@ class MediaTransfers:
 
     async def stop(self) -> None:
         await cancel_all(list(self._finishing.values()))
-        for pool in (self._checkers, self._signers):
+        for pool in (self._checkers, self._decoders, self._signers):
             pool.shutdown(wait=False, cancel_futures=True)
 
     def now(self) -> datetime:
@@ -71,11 +74,11 @@ class MediaTransfers:
     async def form_of(self, media: Media) -> UploadForm:
         """Raises RpcError `unavailable`."""
         sign = partial(media_storage().upload_form, size=media.size, lives_s=round(FORM_LIFE.total_seconds()))
-        return await self._in_thread(self._signers, partial(sign, media.uploaded_key))
+        return await self._in_thread(self._signers, partial(sign, media.uploaded_key, holder=_holder(media, media.uid)))
 
-    async def address_of(self, media: Media, *, thumbnail: bool = False) -> Address:
-        """For fetching a file, or the thumbnail of an image. Raises RpcError `media_not_found` when it has none,
-        `unavailable`."""
+    async def address_of(self, media: Media, *, uid: str | None, thumbnail: bool = False) -> Address:
+        """For fetching a file, or the thumbnail of an image. `uid`: who is given it; None: the project's own server.
+        Raises RpcError `media_not_found` when it has none, `unavailable`."""
         if thumbnail and not media.thumbnail_width:
             raise RpcError(MEDIA_NOT_FOUND)
         content_type = THUMBNAIL_TYPE if thumbnail else media.content_type
@@ -86,6 +89,7 @@ class MediaTransfers:
             content_type=content_type,
             disposition=_disposition(media),
             lives_s=round(DOWNLOAD_LIFE.total_seconds()),
+            holder="" if uid is None else _holder(media, uid),
         )
         return Address(await self._in_thread(self._signers, sign), content_type, expires_at)
 
@@ -105,11 +109,15 @@ class MediaTransfers:
     async def _in_turn(self, key: UploadKey) -> Media:
         """One check of a user at a time, so that nobody keeps the others waiting with many slow ones."""
         project, uid, _ = key
+        async with self._turn(project, uid):
+            return await self._finish(key)
+
+    def _turn(self, project: int, uid: str | None = None) -> asyncio.Lock:
+        """A user's, or a project's own."""
         turn = self._turns.get((project, uid))
         if turn is None:
             turn = self._turns[project, uid] = asyncio.Lock()
-        async with turn:
-            return await self._finish(key)
+        return turn
 
     async def _finish(self, key: UploadKey) -> Media:
         bridge = self._runtime.bridge
@@ -118,7 +126,7 @@ class MediaTransfers:
         if media.state == MediaState.READY:
             return media
         try:
-            checked = await self._in_thread(self._checkers, partial(check, media_storage(), media))
+            checked = await self._check(media)
         except Refused as refused:
             await bridge.write(refuse, media=media, reason=refused.reason)
             await self._tidy(media_storage().delete_folder, media.upload_folder, media.folder)
@@ -132,6 +140,15 @@ class MediaTransfers:
         media = await bridge.write(accept, media=media, checked=checked, now=self.now())
         await self._tidy(media_storage().delete, media.uploaded_key)
         return media
+
+    async def _check(self, media: Media) -> Checked:
+        """Raises Refused, FileNotFoundError, RpcError `unavailable`. One image of a project is decoded at a time, so
+        that another project waits for one of its images at most."""
+        checked = await self._in_thread(self._checkers, partial(check, media_storage(), media))
+        if checked.content_type not in RASTERS:
+            return checked
+        async with self._turn(media.project_id):
+            return await self._in_thread(self._decoders, partial(check_image, media_storage(), media, checked))
 
     async def abandon(self, key: UploadKey) -> None:
         """Raises RpcError `media_not_found`, `media_busy`, `unavailable`."""
@@ -166,6 +183,10 @@ class MediaTransfers:
         except StorageUnavailable as error:
             logger.warning("media storage is out of reach: %s", error)
             raise RpcError(UNAVAILABLE, "The storage of files is out of reach.") from error
+
+
+def _holder(media: Media, uid: str) -> str:
+    return f"{media.project_id}:{uid}"
 
 
 def _disposition(media: Media) -> str:

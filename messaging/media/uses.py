@@ -16,7 +16,7 @@ from messaging.journal.append import Append
 from messaging.media.models import Media, MediaState, MediaUse
 from messaging.media.names import clean_name
 from messaging.media.policy import lives_of
-from messaging.media.selectors import may_read
+from messaging.media.selectors import readable_among
 from messaging.messages import FileMessage, ImageMessage, SentFile, SentImage
 from messaging.models import Entry
 from messaging.selectors import to_ms
@@ -46,6 +46,8 @@ Outcome = str | First | RpcError
 
 _Key = tuple[str, str, int]
 """Message id, sender and stream: of an entry and of a use."""
+_Reader = tuple[str, tuple[str, ...]]
+"""A user, and the streams that they may read besides their inbox."""
 _encode: Final = msgspec.json.Encoder().encode
 
 
@@ -89,7 +91,7 @@ class _Uses:
         self._uses = {row[:3]: row[4] for row in rows}
         self._again: set[int] = set()
         self._lives = lives_of(project_id, {append.key[1] for append in appends})
-        self._rights: dict[tuple[int, str, tuple[str, ...]], bool] = {}
+        self._rights = self._find_rights(appends)
         self._fresh: list[MediaUse] = []
         self._kept_longer: set[Media] = set()
 
@@ -105,7 +107,7 @@ class _Uses:
             if key in self._uses:
                 self._again.add(self._uses[key])
             return media
-        if not self._may_use(media, append.sender, post.streams):
+        if media.pk not in self._rights.get(_reader(append), ()):
             raise RpcError(MEDIA_NOT_FOUND)
         if isinstance(post.message, ImageMessage) and not media.width:
             raise RpcError(INVALID_PARAMS, "The file is no image that can be decoded: send it as a FILE.")
@@ -125,12 +127,17 @@ class _Uses:
             self._kept_longer.add(media)
         return media
 
-    def _may_use(self, media: Media, sender: str, streams: tuple[str, ...]) -> bool:
-        """One message to many is asked about once."""
-        asked = (media.pk, sender, streams)
-        if asked not in self._rights:
-            self._rights[asked] = media.expires_at > self._now and may_read(media, sender, streams)
-        return self._rights[asked]
+    def _find_rights(self, appends: Sequence[Append]) -> dict[_Reader, set[int]]:
+        """What each sender may use of the files they want, by key: asked once for all their messages."""
+        wanted: dict[_Reader, set[Media]] = {}
+        for append in appends:
+            media = self._files.get(_post(append).message.media)
+            if media is not None and media.expires_at > self._now:
+                wanted.setdefault(_reader(append), set()).add(media)
+        return {
+            (uid, streams): {media.pk for media in readable_among(files, uid, streams)}
+            for (uid, streams), files in wanted.items()
+        }
 
     def save(self) -> None:
         """Another process may have made the same use at the same moment."""
@@ -144,6 +151,10 @@ class _Uses:
 
 def _key(append: Append) -> _Key:
     return append.message_id, append.sender, append.stream_id
+
+
+def _reader(append: Append) -> _Reader:
+    return append.sender, _post(append).streams
 
 
 def _post(append: Append) -> FilePost:

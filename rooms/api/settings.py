@@ -20,8 +20,8 @@ MAX_DAYS: Final = 3650
 
 
 class RoomSettings(BaseModel):
-    """`media_days`: a file that is sent to the room is kept for so many days from then on. Null: for 7 days from its
-    upload, as any."""
+    """`media_days`: a file that is sent to the room is kept for so many days from then on, if that is longer than the
+    7 days from its upload which any is kept. Null: no longer."""
 
     media_days: int | None
 

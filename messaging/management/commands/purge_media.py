@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from messaging.media.models import Media
-from messaging.media.purge import purge_media
+from messaging.media.purge import left_uploads, purge_media, purge_uploads
 from messaging.media.selectors import expired_media, formless_media
 from messaging.media.storage import StorageUnavailable, media_storage
 from messaging.media.unused import count_idle_uses, purge_idle_uses
@@ -20,7 +20,7 @@ REPORT_EVERY: Final = 1_000
 class Command(BaseCommand):
     help = (
         "Deletes files and images that were kept for their time or whose messages are deleted, and uploads that were "
-        "never finished. With --all everything of a project that is to be deleted. "
+        "never finished or came once more. With --all everything of a project that is to be deleted. "
         "Works in small steps beside a running service; safe to repeat and to break off. For an hourly timer."
     )
 
@@ -43,6 +43,7 @@ class Command(BaseCommand):
             self._purge(due)
         if found is None:
             self._purge_uses(now, dry_run=dry_run)
+            self._purge_uploads(now, due if dry_run else None)
         elif options["all"] and not dry_run and (left := Media.objects.filter(project=found).count()):
             raise CommandError(f"{left} are left: they may be on their way still. Run it again in an hour.")
 
@@ -73,6 +74,21 @@ class Command(BaseCommand):
         count = count_idle_uses(now) if dry_run else max(self._totals(purge_idle_uses(now)), default=0)
         if count:
             self.stdout.write(f"{'would delete' if dry_run else 'deleted'} {count} notes of messages that never came")
+
+    def _purge_uploads(self, now: datetime, would_go: "QuerySet[Media] | None") -> None:
+        """What came by forms once more, when it was of no use. `would_go`: in a dry run, the files that were said
+        already."""
+        storage = media_storage()
+        try:
+            if would_go is None:
+                count = max(self._totals(purge_uploads(storage, now)), default=0)
+            else:
+                left = (folder.rpartition("/")[2] for folder in left_uploads(storage, now))
+                count = sum(not would_go.filter(media_id=media_id).exists() for media_id in left)
+        except StorageUnavailable as error:
+            raise CommandError(f"The storage is out of reach: {error}") from error
+        if count:
+            self.stdout.write(f"{'deleted' if would_go is None else 'would delete'} {count} uploads that were left")
 
     def _totals(self, steps: Iterator[int]) -> Iterator[int]:
         """How many so far, after each step; said now and then."""

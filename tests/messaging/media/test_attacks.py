@@ -196,6 +196,38 @@ async def test_addresses_wait_for_no_checks(
     assert len(await asyncio.gather(*waiting)) == transfers.CHECKERS + 1
 
 
+async def test_the_slow_images_of_many_keep_no_other_file_and_no_other_project_waiting(
+    local_storage: LocalMediaStorage,
+    ann: Client,
+    open_client: Callable[..., Client],
+    make_project: Callable[..., Project],
+    fast_app: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    begun, go_on = [], threading.Event()
+
+    def check_image(storage: MediaStorage, media: Media, checked: checks.Checked) -> checks.Checked:
+        begun.append(media.uid)
+        assert media.uid == "bob" or go_on.wait(10)
+        return checks.check_image(storage, media, checked)
+
+    monkeypatch.setattr(transfers, "check_image", check_image)
+    waiting = []
+    for number in range(transfers.CHECKERS + 1):
+        client = open_client()
+        await client.login(fast_app, f"user-{number}")
+        media = await posted(client, picture(), kind="IMAGE")
+        waiting.append(await client.start("media.finish", media=media))
+    await until(lambda: len(begun) == 1)
+    assert await finished(ann, b"content")
+    bob = open_client()
+    await bob.login((await sync_to_async(make_project)()).app_id, "bob")
+    assert (await finished(bob, picture(), kind="IMAGE"))["width"]
+    assert begun[1:] == ["bob"]
+    go_on.set()
+    assert len(await asyncio.gather(*waiting)) == transfers.CHECKERS + 1
+
+
 async def test_while_it_is_checked_elsewhere_it_is_busy_and_the_first_check_wins(
     local_storage: LocalMediaStorage, ann: Client, fast_app: str, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -199,9 +199,9 @@ class Upload:
         return status
 
 
-async def begun(storage: LocalMediaStorage, size: int) -> tuple[Upload, bytes]:
+async def begun(storage: LocalMediaStorage, size: int, holder: str = "") -> tuple[Upload, bytes]:
     """One that has sent the first half of its body, which is on the disk; and the rest."""
-    form = storage.upload_form("1/a/upload", size=size, lives_s=60)
+    form = storage.upload_form("1/a/upload", size=size, lives_s=60, holder=holder)
     content_type, body = form_body(b"x" * size)
     sending = Upload(form.url, content_type)
     half = len(body) // 2
@@ -288,3 +288,21 @@ async def test_too_many_transfers_are_told_to_come_back(
     await sending.part(rest, more=False)
     assert await sending.status() == 204
     assert (await fetch(url)).status == 200
+
+
+async def test_one_user_cannot_take_all_the_transfers(
+    local_storage: LocalMediaStorage, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither by one address, nor by many."""
+    monkeypatch.setattr(http, "HOLDER_TRANSFERS", 1)
+    held = [
+        local_storage.download_url(key, content_type="image/png", disposition="inline", lives_s=60, holder=holder)
+        for key, holder in (("1/a/file", "1:ann"), ("1/a/file", "1:bob"))
+    ]
+    sending, rest = await begun(local_storage, 1_000_000, holder="1:ann")
+    refused = await fetch(held[0])
+    assert (refused.status, "retry-after" in refused.headers) == (503, True)
+    assert [(await fetch(address)).status for address in (held[1], url)] == [200, 200]
+    await sending.part(rest, more=False)
+    assert await sending.status() == 204
+    assert (await fetch(held[0])).status == 200

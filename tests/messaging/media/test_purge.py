@@ -1,6 +1,7 @@
 """What goes after its time, and what staff deletes: bytes and rows together, and nothing else."""
 
 import io
+import os
 import secrets
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -175,6 +176,24 @@ def test_the_command_purges_the_notes_of_messages_that_never_came(
     assert said(dry_run=True) == f"would delete {none}would delete 1 notes of messages that never came\n"
     assert said() == f"deleted {none}deleted 1 notes of messages that never came\n"
     assert said() == f"deleted {none}"
+
+
+def test_the_command_purges_what_was_posted_once_more(local_storage: LocalMediaStorage, project: Project) -> None:
+    """By the form of a file that is kept, or that staff has deleted: its bytes count for nobody."""
+    call_command("purge_media", stdout=io.StringIO())
+    now = datetime.now(UTC)
+    kept, deleted = put(local_storage, project, MediaState.READY, now), put(local_storage, project, MediaState.READY)
+    assert purge.delete_media(local_storage, [deleted]) == 1
+    local_storage.put(deleted.uploaded_key, io.BytesIO(b"bytes"))
+    expired = put(local_storage, project, MediaState.STARTED)
+    for media in (kept, deleted, expired):
+        os.utime(local_storage.path(media.uploaded_key), times=(0, (now - UPLOAD_LIFE).timestamp() - 1))
+    new = put(local_storage, project, MediaState.STARTED, now)
+    assert said(dry_run=True) == "would delete 1 files and images\nwould delete 2 uploads that were left\n"
+    assert said().endswith("deleted 2 uploads that were left\n")
+    assert "uploads" not in said()
+    left = (kept.checked_key, kept.thumbnail_key, new.uploaded_key, new.checked_key, new.thumbnail_key)
+    assert files(local_storage) == sorted(left)
 
 
 def test_the_command_empties_a_project_that_is_to_be_deleted(

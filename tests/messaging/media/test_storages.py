@@ -1,6 +1,7 @@
 """One suite for both storages: what browsers may put there and get from there, and what the server does with it."""
 
 import io
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -75,6 +76,15 @@ def test_a_folder_is_deleted_with_all_that_is_in_it_and_nothing_else(storage: Me
     for key in ("1/a/one", "1/a/two"):
         with pytest.raises(FileNotFoundError):
             content_of(storage, key)
+
+
+def test_what_is_older_is_named(storage: MediaStorage) -> None:
+    for key in ("7/one/file", "7/two/a/file", "70/one/file"):
+        storage.put(key, io.BytesIO(b"bytes"))
+    now = datetime.now(UTC)
+    assert sorted(storage.older_in("7", now + timedelta(minutes=1))) == ["7/one/file", "7/two/a/file"]
+    assert list(storage.older_in("7", now - timedelta(minutes=1))) == []
+    assert list(storage.older_in("8", now)) == []
 
 
 def test_one_key_is_deleted_and_nothing_else(storage: MediaStorage) -> None:

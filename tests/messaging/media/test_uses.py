@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from asgiref.sync import sync_to_async
 from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 
 from messaging.media.models import Media, MediaUse
-from messaging.media.selectors import may_read, uses_in, uses_to_peers
+from messaging.media.selectors import may_read, shown_media
 from messaging.media.uses import FilePost, use_media
 from messaging.messages import PEER_MEDIA_SENT, ROOM_MEDIA_SENT, FileMessage
 from messaging.models import Entry, EntryFlag, Stream, inbox_name
@@ -146,14 +147,27 @@ def test_rights_are_found_by_indexes(project: Project) -> None:
             cursor.execute("ANALYZE messaging_entry, messaging_mediause, messaging_stream")
             for way in ("seqscan", "bitmapscan", "hashjoin", "mergejoin"):  # which small tables invite to
                 cursor.execute(f"SET LOCAL enable_{way} = off")
-        plans = {
-            "media_use": uses_in(media.pk, [stream.pk for stream in streams]).explain(),
-            "media_use_sender": uses_to_peers(media.pk, "u1").explain(),
-        }
+        plan = shown_media([media.pk], "u1", [stream.pk for stream in streams]).explain()
         transaction.set_rollback(True)
-    for index, plan in plans.items():
-        assert "entry_message_id" in plan or "messaging_entry_2 (message_id=? AND sender=?" in plan, plan
+    assert "entry_message_id" in plan or "messaging_entry_2 (message_id=? AND sender=?" in plan, plan
+    for index in ("media_use", "media_use_sender"):
         assert f"{index} " in plan, plan
+
+
+def test_many_files_of_others_are_asked_about_at_once(project: Project) -> None:
+    """Whoever hands many on keeps nobody's messages waiting for a query about each."""
+    math, art = make_stream(project, "room:math"), make_stream(project, "room:art")
+    files = [make_media(project) for _ in range(20)]
+    for number, media in enumerate(files):
+        sent(project, math, media, f"m{number}")
+    unread = make_media(project)
+    costs = []
+    for wanted in ([files[0], unread], [*files[1:], unread]):
+        appends = [wish(art, media, f"again{media.pk}", "room:math", sender="bob") for media in wanted]
+        with CaptureQueriesContext(connection) as queries:
+            assert use(project, *appends) == ["done"] * (len(wanted) - 1) + ["media_not_found"]
+        costs.append(len(queries))
+    assert costs[0] == costs[1]
 
 
 async def test_an_address_is_given_to_whoever_may_read_a_message(app: str) -> None:
