@@ -40,10 +40,11 @@ run-cluster: $(PYTHON_READY) ## Start PostgreSQL, Redis and two server processes
 
 test: check test-js test-parts ## Run every check and test
 
-# Side by side: for much of their time they wait, for leases to end and processes to come back.
+# Side by side: for much of their time they wait, for leases to end and processes to come back. They start a hundred
+# processes: what Python has compiled is kept for the next.
 test-parts: $(PYTHON_READY) $(NODE_READY) ## test-embedded, test-cluster and test-browser at once
 	@$(PY) -m scripts.system redis postgresql chromium ip
-	@$(PY) -m scripts.side_by_side \
+	@PYTHONDONTWRITEBYTECODE= $(PY) -m scripts.side_by_side \
 		"embedded=$(PYTEST) --shape=embedded $(SERVING:%=--ignore=%) --ignore=tests/e2e" \
 		"servers=$(PYTEST) --shape=embedded $(SERVING)" \
 		"chaos=$(PYTEST) --shape=cluster $(SERVING)" \
