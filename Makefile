@@ -45,10 +45,11 @@ test: $(PYTHON_READY) $(NODE_READY) ## Run every check and test
 	@$(PY) -m scripts.side_by_side "packages=$(PY) -m scripts.system $(PROGRAMS)" "check=make check test-js"
 	@make test-parts
 
-# Side by side: for much of their time they wait, for leases to end and processes to come back.
+# Side by side: for much of their time they wait, for leases to end and processes to come back. They start a hundred
+# processes: what Python has compiled is kept for the next.
 test-parts: $(PYTHON_READY) $(NODE_READY) ## test-embedded, test-cluster and test-browser at once
 	@$(PY) -m scripts.system $(PROGRAMS)
-	@$(PY) -m scripts.side_by_side \
+	@PYTHONDONTWRITEBYTECODE= $(PY) -m scripts.side_by_side \
 		"embedded=$(PYTEST) --shape=embedded $(SERVING:%=--ignore=%) --ignore=tests/e2e" \
 		"servers=$(PYTEST) --shape=embedded $(SERVING)" \
 		"chaos=$(PYTEST) --shape=cluster $(SERVING)" \

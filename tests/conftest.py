@@ -16,6 +16,7 @@ import shutil
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ import django
 import hypothesis
 import pytest
 import pytest_asyncio
+import redis.utils
 from asgiref.sync import SyncToAsync
 from django.conf import settings
 from django.core.management import call_command
@@ -100,6 +102,7 @@ def pytest_collection_finish() -> None:
     """What was imported and collected stays: the garbage collector need not look at it again and again."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -142,6 +145,14 @@ def _activity_on_demand() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for period in ("recorder.FLUSH_S", "recorder.SWEEP_S", "pump.PUMP_S", "sender.LOOK_S"):
             patch.setattr(f"activity.{period}", 3_600.0)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _redis_version_once() -> Iterator[None]:
+    """Each connection tells its library's version, and reads it from a file that takes 5 ms."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("redis.utils.get_lib_version", cache(redis.utils.get_lib_version))
         yield
 
 

@@ -18,6 +18,8 @@ from tests.support.doubles import Hints
 
 STEP_S = 3.0
 """A client's heartbeat; a node's lease is renewed as often here."""
+LONG_STEP_S = 11.0
+"""While nobody is there: a lease lasts 15 s."""
 NEWS_S = 0.05
 """Longer than changes of a room's members are gathered."""
 
@@ -100,12 +102,12 @@ class Lifetime:
             await client.call("room.join", room=room)
         return client
 
-    async def pass_time(self, seconds: float, *alive: Client) -> None:
+    async def pass_time(self, seconds: float, *alive: Client, step_s: float = STEP_S) -> None:
         """Time passes in which these clients show that they are there, and everybody else is silent."""
         while seconds > 0:
-            step_s = min(seconds, STEP_S)
-            seconds -= step_s
-            self.clock.advance(step_s)
+            passed_s = min(seconds, step_s)
+            seconds -= passed_s
+            self.clock.advance(passed_s)
             for client in alive:
                 await client.call("session.ping")
             for runtime in self.runtimes:
@@ -169,7 +171,7 @@ async def clocked_runtimes(count: int = 1, *, settled: bool = True) -> AsyncIter
             runtimes.append(runtime)
         lifetime = Lifetime(runtimes, clock, hints, empty_store)
         if settled:
-            await lifetime.pass_time(31)
+            await lifetime.pass_time(31, step_s=LONG_STEP_S)
         try:
             yield lifetime
         finally:
