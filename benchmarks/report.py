@@ -13,12 +13,14 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks.targets import CHANNELS, LINES, SOCKETIO, Line, Row
+from benchmarks.targets import LINES, Line, Row
 
 HERE = Path(__file__).resolve().parent
 README = HERE / "README.md"
 LATEST = HERE / "results" / "latest.json"
 BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
+NAMES = {"socket.io": "Socket.IO", "channels": "Channels", "nginx": "nginx"}
+"""Of what Rostrum is compared with."""
 DATABASES = ("sqlite", "postgresql")
 HEADER = ("", "reference", "SQLite", "target", "", "PostgreSQL", "target", "")
 
@@ -78,8 +80,7 @@ def cells(line: Line, rows: list[Row]) -> tuple[str, ...] | None:
     for database in DATABASES:
         value, ratio = line.value(rows, database), line.ratio(rows, database)
         reference = line.reference(rows, database)
-        if reference is not None and line.against in (SOCKETIO, CHANNELS):
-            name = "Socket.IO" if line.against == SOCKETIO else "Channels"
+        if reference is not None and (name := NAMES.get((line.against or {}).get("system", ""))):
             out[1] = f"{name} {number(reference)} {line.unit}"
         if value is None:
             out += ["", "", ""]

@@ -180,7 +180,9 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Rostrum beside Socket.IO and the chat of Channels' tutorial.")
     parser.add_argument("--quick", action="store_true", help="each case once and shorter, in about four minutes")
     parser.add_argument("--case", type=names, default=[], help=", ".join(case.name for case in CASES))
-    parser.add_argument("--system", type=names, default=[], help="rostrum, socket.io, channels, channels-uvicorn")
+    parser.add_argument(
+        "--system", type=names, default=[], help="rostrum, socket.io, channels, channels-uvicorn, nginx"
+    )
     parser.add_argument("--database", type=names, default=[], help="sqlite, postgresql")
     parser.add_argument("--repeats", type=int, help="how often each case is measured, in place of its own number")
     parser.add_argument("--minutes", type=float, help="begin nothing new after so long (40; quick: 6)")

@@ -8,6 +8,7 @@ Row = dict[str, Any]
 Limits = Mapping[str, float]
 
 SOCKETIO: Row = {"system": "socket.io", "database": None}
+NGINX: Row = {"system": "nginx", "database": None}
 CHANNELS: Row = {"system": "channels", "database": None}
 SUBJECT: Row = {"system": "rostrum"}
 
@@ -61,6 +62,16 @@ class Line:
 
 def _both(sqlite: float, postgresql: float | None = None) -> Limits:
     return {"sqlite": sqlite, "postgresql": sqlite if postgresql is None else postgresql}
+
+
+def _carried(title: str, n: int, variant: str, limit: float | None = None) -> Line:
+    limits = {} if limit is None else {"sqlite": limit}
+    return Line(title, "files", n, variant, "mb_per_s", "MB/s", against=NGINX, limits=limits)
+
+
+def _files_memory(title: str, variant: str) -> Line:
+    title = f"{title}: rise of the server's memory"
+    return Line(title, "files", 10, variant, "memory_rise_mb", "MB", limits={"sqlite": 8}, at_most=True)
 
 
 def _burst(n: int, senders: str, against: Row, limit: float) -> Line:
@@ -220,6 +231,24 @@ LINES = (
         "memory_rise_mb",
         "MB",
         limits=_both(40),
+        at_most=True,
+    ),
+    _carried("files of 30 MB down, one at a time", 1, "down", 0.5),
+    _carried("files of 30 MB down, 10 at once", 10, "down", 0.5),
+    _carried("files of 30 MB up, one at a time", 1, "up"),
+    _carried("files of 30 MB up, 10 at once", 10, "up"),
+    _files_memory("10 files of 30 MB down", "down"),
+    _files_memory("10 files of 30 MB down to slow readers", "down, slow readers"),
+    _files_memory("10 files of 30 MB up", "up"),
+    Line(
+        "50 messages/s into N=100 beside 10 uploads, p99, against none",
+        "beside",
+        100,
+        "10 uploads",
+        "p99_ms",
+        "ms",
+        against={"variant": "no uploads"},
+        limits={"sqlite": 1.5},
         at_most=True,
     ),
     Line(
