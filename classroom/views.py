@@ -3,6 +3,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from classroom.texts import page_texts
+from messaging.media.storage import media_origin
 from projects.demo import DEMO_APP_ID, DEMO_ROOM
 from projects.selectors import get_tenant
 
@@ -40,7 +41,7 @@ def content_security_policy(request: HttpRequest) -> str:
             "default-src 'none'",
             "script-src 'self'",
             "style-src 'self'",
-            "img-src 'self'",
+            f"img-src 'self' {media_origin()}".rstrip(),
             "worker-src blob:",  # the SDK's timers, made of its own text
             f"connect-src 'self' {socket}",
             "base-uri 'none'",

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import BinaryIO, Final, Protocol, cast
+from urllib.parse import urlsplit
 
 from django.core.files.storage import storages
 
@@ -64,6 +65,17 @@ class MediaStorage(Protocol):
 def media_storage() -> MediaStorage:
     """The one of the settings."""
     return cast(MediaStorage, storages["media"])
+
+
+def media_origin() -> str:
+    """Where files are fetched from, as `https://bucket.example`; empty where it is the server, or not known."""
+    storage = media_storage()
+    try:
+        with reaching(storage):
+            parts = urlsplit(storage.download_url("any/file", content_type="", disposition="", lives_s=1))
+    except StorageUnavailable:
+        return ""
+    return f"{parts.scheme}://{parts.netloc}" if parts.netloc else ""
 
 
 @contextmanager

@@ -9,7 +9,7 @@ export const INTERNAL = `
   isInDoubt isLeaving isLoggedIn isOpen isOver isPatient isReady isRestoring isSettled isSparse isTried
   isUnderWay isUp logFilters loggedIn lose make makeId monotonicNow noticed opened openSocket otherNames owner
   pace present probe pushed randomBytes recount registrations removeRoom removeStream rest retryAfterMs router
-  run runtime seen serverOf settle soon timer transfers turnMs underWay wallNow wasSent watch
+  run runtime seen serverOf settle soon stopTransfers timer transfers turnMs underWay undo wallNow wasSent watch
 `
   .trim()
   .split(/\s+/);

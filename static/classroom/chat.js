@@ -30,6 +30,8 @@ import { Unsent } from "./unsent.js";
  */
 
 const HISTORY_PAGE = 50;
+/** As a page of the history may have as many images, and their addresses are asked for in turn. */
+const ADDRESS_MS = 60_000;
 const SLOW_MS = 800;
 const LOOK_AT_SPEED_MS = 3000;
 const DRAW_HIDDEN_MS = 200;
@@ -69,7 +71,7 @@ export class Chat {
     this.#texts = texts;
     this.#restart = restart;
     const { url, app, uid, session } = stay;
-    this.#session = new RostrumRTM.Session({ url, app, uid, session });
+    this.#session = new RostrumRTM.Session({ url, app, uid, session, capabilities: ["media"] });
     this.#room = new RostrumRTM.Room(this.#session, stay.roomId);
     this.#unsent = new Unsent({
       keep,
@@ -97,6 +99,7 @@ export class Chat {
         remove: (message) => this.#act(() => this.#unsent.remove(message)),
         earlier: () => void this.#load(),
         reachedEnd: () => this.#act(() => (this.#unread = 0)),
+        addressOf: (media, isThumbnail) => this.#addressOf(media, isThumbnail),
       },
       signal,
     );
@@ -261,6 +264,16 @@ export class Chat {
     this.#isLoading = false;
     this.#drawNow();
     byId("log").setAttribute("aria-busy", "false");
+  }
+
+  /**
+   * @param {string} media
+   * @param {boolean} thumbnail
+   * @returns {Promise<string>}
+   */
+  async #addressOf(media, thumbnail) {
+    const how = { isPatient: true };
+    return (await this.#session.call("media.url", { media, thumbnail }, ADDRESS_MS, how)).url;
   }
 
   #showMembers() {

@@ -1,5 +1,6 @@
 /** Draws the chat: rows into a list, following its end unless the reader has scrolled up. */
 
+import { fileBubble } from "./file_view.js";
 import { icon, make, reconcile, withLinks } from "./dom.js";
 import { initialsOf, nameOf, tintOf } from "./names.js";
 
@@ -30,7 +31,7 @@ export class LogView {
    *   jump: HTMLButtonElement, jumpText: HTMLElement}} nodes
    * @param {import("./texts.js").Texts} texts
    * @param {{retry: (message: ChatMessage) => void, remove: (message: ChatMessage) => void,
-   *   earlier: () => void, reachedEnd: () => void}} actions
+   *   earlier: () => void, reachedEnd: () => void, addressOf: import("./file_view.js").AddressOf}} actions
    * @param {AbortSignal} signal ends it
    */
   constructor(nodes, texts, actions, signal) {
@@ -159,7 +160,8 @@ export class LogView {
   }
 
   /** @param {ChatMessage} message */
-  #bubble({ text, dataBytes }) {
+  #bubble({ text, dataBytes, file }) {
+    if (file) return fileBubble(file, text, this.#texts, this.#actions.addressOf);
     const data = dataBytes > 0 ? [make("span", { class: "muted" }, this.#texts.say("data", { count: dataBytes }))] : [];
     const parts = text === "" ? data : [...data, ...(data.length > 0 ? [" "] : []), ...withLinks(text)];
     return make("div", { class: "bub", dir: "auto" }, ...parts);

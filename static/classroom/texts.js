@@ -37,6 +37,14 @@ export class Texts {
     return form.replace(/\{(\w+)\}/g, (whole, name) => String(values[name] ?? whole));
   }
 
+  /** @param {number} count @returns {string} "480 kB" */
+  bytes(count) {
+    const power = count < 1000 ? 0 : count < 999_500 ? 1 : 2;
+    const unit = ["byte", "kilobyte", "megabyte"][power];
+    const digits = { maximumFractionDigits: power === 2 ? 1 : 0 };
+    return new Intl.NumberFormat(this.#language, { style: "unit", unit, ...digits }).format(count / 1000 ** power);
+  }
+
   /** @param {string[]} names @returns {string} "Ann, Bo and Cy"; of many the first two and how many others */
   list(names) {
     if (names.length <= 3) return this.#list.format(names);

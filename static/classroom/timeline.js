@@ -5,6 +5,8 @@
 
 /** @typedef {import("../rtm/index.js").Entry} Entry */
 
+/** @typedef {{media: string, name: string, size: number, isImage: boolean}} FileShown `size`: bytes */
+
 /**
  * @typedef {object} ChatMessage
  * @property {"message"} kind
@@ -13,6 +15,7 @@
  * @property {string} sender uid
  * @property {string} text
  * @property {number} dataBytes of a message that is data, 0 of a text
+ * @property {FileShown | null} file of a message that has one
  * @property {number} ts milliseconds
  * @property {boolean} isOwn
  * @property {"sent" | "pending" | "failed"} status
@@ -69,7 +72,7 @@ export class Timeline {
       if (known.seq === Infinity) this.#place(known, entry.seq, entry.ts);
       return null;
     }
-    const { text, dataBytes } = contentOf(entry.body);
+    const { text, dataBytes, file } = contentOf(entry.body);
     return this.#insert({
       kind: "message",
       key: entry.message_id,
@@ -77,6 +80,7 @@ export class Timeline {
       sender: entry.sender,
       text,
       dataBytes,
+      file,
       ts: entry.ts,
       isOwn,
       status: "sent",
@@ -97,6 +101,7 @@ export class Timeline {
       sender,
       text,
       dataBytes: 0,
+      file: null,
       ts,
       isOwn: true,
       status: "pending",
@@ -179,9 +184,14 @@ function idOf(sender, messageId) {
   return `${messageId} ${sender}`;
 }
 
-/** @param {any} body of a message @returns {{text: string, dataBytes: number}} */
+/** @param {any} body of a message @returns {{text: string, dataBytes: number, file: FileShown | null}} */
 function contentOf(body) {
-  if (body.type !== "RAW") return { text: String(body.text ?? ""), dataBytes: 0 };
+  const description = String(body.description ?? "");
+  if (body.type === "FILE" || body.type === "IMAGE") {
+    const { media, name, size, type } = body;
+    return { text: description, dataBytes: 0, file: { media, name, size, isImage: type === "IMAGE" } };
+  }
+  if (body.type !== "RAW") return { text: String(body.text ?? ""), dataBytes: 0, file: null };
   const raw = String(body.raw ?? "").replace(/=+$/, "");
-  return { text: String(body.description ?? ""), dataBytes: Math.floor((raw.length * 3) / 4) };
+  return { text: description, dataBytes: Math.floor((raw.length * 3) / 4), file: null };
 }

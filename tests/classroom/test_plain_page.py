@@ -10,6 +10,8 @@ from django.test import Client
 
 from projects.demo import DEMO_APP_ID
 from projects.models import Project
+from tests.support.media import use_storage
+from tests.support.s3 import s3_at
 
 
 @pytest.fixture
@@ -47,6 +49,17 @@ def test_nothing_is_inline_and_nothing_comes_from_elsewhere() -> None:
     assert "default-src 'none'" in policy
     assert "ws://127.0.0.1" in policy
     assert "unsafe" not in policy
+
+
+@pytest.mark.usefixtures("demo")
+def test_images_come_from_where_the_files_are_and_from_nowhere_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    def images() -> str:
+        policy = Client().get("/").headers["Content-Security-Policy"]
+        return next(part for part in policy.split("; ") if part.startswith("img-src"))
+
+    assert images() == "img-src 'self'"
+    use_storage(monkeypatch, s3_at("https://s3.example:9000", "files"))
+    assert images() == "img-src 'self' https://s3.example:9000"
 
 
 @pytest.mark.parametrize(("language", "title"), [("en", "Join a room"), ("zh-CN", "进入房间")])

@@ -1,6 +1,7 @@
 """People in front of browsers: what they do, and what they see."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -62,7 +63,7 @@ class Person:
         self.field.press("Enter")
         expect(self.field).to_have_value("")
 
-    def expect_messages(self, texts: list[str], timeout_ms: float = 5000) -> None:
+    def expect_messages(self, texts: Sequence[str | re.Pattern[str]], timeout_ms: float = 5000) -> None:
         expect(self.messages).to_have_text(texts, timeout=timeout_ms)
 
     def expect_no_sideways_scroll(self) -> None:

@@ -35,6 +35,40 @@ def test_two_people_chat(url: str, room: str, person: MakePerson) -> None:
     assert own["x"] > other["x"]
 
 
+SEND_FILES = """async ([room, png]) => {
+  const { AgoraRTM } = await import("/static/rtm/index.js");
+  const client = AgoraRTM.createInstance(JSON.parse(document.getElementById("config").textContent).app);
+  await client.login({ uid: "teacher" });
+  const channel = client.createChannel(room);
+  await channel.join();
+  const image = new Blob([Uint8Array.from(atob(png), (letter) => letter.charCodeAt(0))]);
+  const upload = (blob, params) => client.createMediaMessageByUploading(blob, params);
+  const sheet = { messageType: "FILE", fileName: "表 1.txt", description: "for today" };
+  await channel.sendMessage(await upload(new Blob(["1 2 3"]), sheet));
+  await channel.sendMessage(await upload(image, { messageType: "IMAGE", fileName: "red.png" }));
+  await client.logout();
+}"""
+PNG = "iVBORw0KGgoAAAANSUhEUgAAAAYAAAAECAIAAAAiZtkUAAAAFElEQVR42mM8ISfHgAqYGDAAcUIATU4BDNzEGswAAAAASUVORK5CYII="
+
+
+def test_files_and_images_are_shown_and_fetched(url: str, room: str, person: MakePerson) -> None:
+    ann, bo = person("Ann"), person("Bo")
+    ann.join(url, room)
+    bo.open(url)
+    bo.page.evaluate(SEND_FILES, [room, PNG])
+    ann.page.reload()  # those of the history as those that come
+    ann.expect_messages([re.compile("表 1.txt.*5 byte.*for today"), re.compile("red.png")])
+    expect(ann.page.locator(".img-msg img")).to_have_js_property("naturalWidth", 6)
+    with ann.page.expect_download() as download:
+        ann.page.get_by_role("button", name="Download 表 1.txt").click()
+    assert download.value.suggested_filename == "表 1.txt"
+    assert Path(download.value.path()).read_text() == "1 2 3"
+    with ann.context.expect_page() as opened:
+        ann.page.get_by_role("button", name="Open the image red.png").click()
+    opened.value.wait_for_load_state()
+    assert opened.value.evaluate("document.images.length") == 1
+
+
 def test_both_see_one_order_when_they_write_at_once(url: str, room: str, person: MakePerson) -> None:
     people = [person("Ann"), person("Bo")]
     for someone in people:

@@ -122,6 +122,7 @@ export class RtmClient extends MediaClient {
         throw context.error(group, "USER_NOT_LOGGED_IN", "not logged in");
       }
       const channels = [...context.channels.values()].map(({ owner }) => owner);
+      context.stopTransfers();
       const leaving = session.logout();
       context.log.upload();
       // A listener may have logged in again.

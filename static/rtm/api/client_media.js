@@ -66,9 +66,9 @@ export class MediaClient extends PeersClient {
   #transfer(group, early, late, handler, work) {
     const context = this.#context;
     const { transfers } = context;
-    const tooMany = unless(transfers.size < TRANSFERS, `${TRANSFERS} at once`, "CONCURRENCY_LIMIT_EXCEEDED");
+    const tooMany = unless(transfers.size < TRANSFERS, "too many", "CONCURRENCY_LIMIT_EXCEEDED");
     return context.ask(group, early, [late, tooMany], async (session) => {
-      const transfer = new Transfer(context.runtime, handler ?? undefined);
+      const transfer = new Transfer(context.runtime, handler);
       transfers.add(transfer);
       try {
         return await transfer.run(() => work(new Media(session, () => context.server), transfer));

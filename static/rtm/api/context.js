@@ -50,6 +50,11 @@ export class Context {
   /** The session is over, and with it what it has invited to, or has not brought to its end. */
   end() {
     for (const invitation of [...this.invitations.values()]) invitation.lose();
+    this.stopTransfers();
+  }
+
+  /** While there is a connection, the server forgets what has come of them. */
+  stopTransfers() {
     for (const transfer of this.transfers) transfer.stop(new RtmError("aborted"));
   }
 

@@ -31,5 +31,5 @@ export function sizeFault(payload, params) {
   if (!(payload instanceof Blob && bytes >= 0)) return [INVALID, "not a valid Blob"];
   const { size } = payload;
   const isRight = size > 0 && size <= MEDIA_CEILING && bytes <= DESCRIBED_BYTES;
-  return unless(isRight, "not of a valid size", "SIZE_OVERFLOW");
+  return unless(isRight, "not a valid size", "SIZE_OVERFLOW");
 }

@@ -17,6 +17,9 @@ const STALL_MS = 30_000;
 /** Where nobody says how far it is: as long as an upload's form can be used. */
 const BLIND_MS = 900_000;
 
+/** How often one of the page's transfers has moved. */
+let moves = 0;
+
 export class Transfer {
   #runtime;
   #handler;
@@ -26,16 +29,18 @@ export class Transfer {
   #abort = () => {};
   /** @type {(error: RtmError) => void} */
   #reject = () => {};
-  /** Why it has ended before its time. @type {RtmError | null} */
+  /** Called once where it does not come to its end, at once where it is stopped. */
+  undo = () => {};
+  /** Why it does not come to its end. @type {RtmError | null} */
   error = null;
 
   /**
    * @param {import("./runtime.js").Runtime} runtime
-   * @param {TransferHandler} [handler]
+   * @param {TransferHandler | null} [handler]
    */
-  constructor(runtime, handler = {}) {
+  constructor(runtime, handler) {
     this.#runtime = runtime;
-    this.#handler = handler;
+    this.#handler = handler ?? {};
   }
 
   /**
@@ -52,7 +57,7 @@ export class Transfer {
         this.#reject = reject;
         if (cancelSignal?.aborted) return cancel();
         cancelSignal?.addEventListener("abort", cancel);
-        return work().then(resolve, reject);
+        return work().then(resolve, (error) => this.stop(error));
       });
     } finally {
       cancelSignal?.removeEventListener("abort", cancel);
@@ -65,6 +70,8 @@ export class Transfer {
     this.error ??= error;
     this.#reject(error);
     this.#abort();
+    this.undo();
+    this.undo = () => {};
   }
 
   /**
@@ -75,9 +82,9 @@ export class Transfer {
    * @returns {Promise<Blob>} rejects with "transfer_failed"
    */
   async exchange(url, form = null, size = 0) {
-    this.#check();
-    this.#watch(STALL_MS);
     if (form) this.#moved(0, size);
+    this.#check();
+    this.#watch(STALL_MS, moves);
     const isByXhr = typeof XMLHttpRequest !== "undefined";
     const [status, body] = await (isByXhr ? this.#byXhr(url, form, size) : this.#byFetch(url, form));
     this.#check();
@@ -142,6 +149,7 @@ export class Transfer {
    */
   #moved(currentSize, totalSize) {
     if (this.error) return;
+    moves++;
     this.#watch(STALL_MS);
     try {
       this.#handler.onOperationProgress?.({ currentSize, totalSize });
@@ -150,9 +158,16 @@ export class Transfer {
     }
   }
 
-  /** @param {number} ms within which it has to move */
-  #watch(ms) {
+  /**
+   * @param {number} ms within which it has to move
+   * @param {number} [before] of the moves, while nothing has moved of this one: then it is enough that another has. A
+   *   browser has six connections to a server, and a transfer beyond them waits for its own
+   */
+  #watch(ms, before = Infinity) {
     this.#runtime.clearTimeout(this.#timer);
-    this.#timer = this.#runtime.setTimeout(() => this.stop(new TimeoutError("the transfer")), ms);
+    this.#timer = this.#runtime.setTimeout(() => {
+      if (moves > before) this.#watch(ms, moves);
+      else this.stop(new TimeoutError("the transfer"));
+    }, ms);
   }
 }

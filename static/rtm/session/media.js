@@ -45,16 +45,12 @@ export class Media {
   async upload(transfer, blob, kind, name) {
     const { size } = blob;
     const { media, url, fields } = await this.#call("media.start", { kind, name, size });
-    try {
-      const form = new FormData();
-      for (const [field, value] of Object.entries(fields)) form.append(field, value);
-      form.append("file", blob);
-      await this.#try(transfer, () => transfer.exchange(this.#absolute(url), form, size));
-      return await this.#call("media.finish", { media }, FINISH_MS);
-    } catch (error) {
-      this.#call("media.abandon", { media }).catch(() => {});
-      throw error;
-    }
+    transfer.undo = () => void this.#call("media.abandon", { media }).catch(() => {});
+    const form = new FormData();
+    for (const [field, value] of Object.entries(fields)) form.append(field, value);
+    form.append("file", blob);
+    await this.#try(transfer, () => transfer.exchange(this.#absolute(url), form, size));
+    return this.#call("media.finish", { media }, FINISH_MS);
   }
 
   /**

@@ -156,6 +156,16 @@ for (const [phase, ms] of /** @type {const} */ ([["it is announced", 0], ["its b
   });
 }
 
+test("upload: cancelled when it is told that it begins, nothing is sent", async () => {
+  useXhr();
+  handler.onOperationProgress = () => stop.abort();
+  const uploading = failure(upload());
+  await runtime.advance(50);
+  assertError(await uploading, AGORA, UPLOAD, "INTERRUPTED");
+  await runtime.advance(50);
+  assert.deepEqual([FakeXhr.opened, fileOf()?.state], [0, "ABANDONED"]);
+});
+
 test("upload: cancelled while the server checks it, it rejects at once", async () => {
   const uploading = failure(upload());
   await runtime.advance(110);
@@ -193,6 +203,32 @@ test("a transfer lasts as long as it moves, and is given up when it does not", a
   assert.ok(xhr().isAborted);
   await runtime.advance(50);
   assert.equal(fileOf()?.state, "ABANDONED");
+});
+
+test("one that waits for a connection of the browser's has time while another moves", async () => {
+  useXhr();
+  const moving = failure(upload());
+  await runtime.advance(50);
+  const first = xhr();
+  const waiting = failure(upload());
+  await runtime.advance(50);
+  const second = xhr();
+  for (let loaded = 1; loaded < 9; loaded++) {
+    first.pass(loaded, 210);
+    await runtime.advance(20_000);
+  }
+  assert.deepEqual([first.isAborted, second.isAborted], [false, false]);
+  second.pass(1, 210);
+  first.pass(9, 210);
+  await runtime.advance(20_000);
+  first.pass(9, 210);
+  await runtime.advance(10_000);
+  assert.deepEqual([first.isAborted, second.isAborted], [false, true], "it has begun, and stands still");
+  assertError(await waiting, AGORA, UPLOAD, "TIMEOUT");
+  const third = failure(upload());
+  await runtime.advance(60_050);
+  assertError(await moving, AGORA, UPLOAD, "TIMEOUT");
+  assertError(await third, AGORA, UPLOAD, "TIMEOUT");
 });
 
 test("where nobody tells how far it is, it has as long as its form", async () => {
@@ -253,7 +289,7 @@ test("nine at once for a client, up and down together; the tenth is refused, the
   assert.equal((await after(runtime, upload(), 500)).size, 10);
 });
 
-test("a logout ends what is on its way", async () => {
+test("a logout ends what is on its way, and has the server forget it", async () => {
   useXhr();
   const uploading = failure(upload());
   const downloading = failure(ann.downloadMedia(FIRST));
@@ -264,6 +300,7 @@ test("a logout ends what is on its way", async () => {
   assertError(await uploading, AGORA, UPLOAD, "NOT_LOGGED_IN");
   assertError(await downloading, AGORA, DOWNLOAD, "NOT_LOGGED_IN");
   await after(runtime, leaving);
+  assert.equal(fileOf()?.state, "ABANDONED");
 });
 
 /** What the server refuses with, and how the vendors call it. */

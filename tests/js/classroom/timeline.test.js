@@ -155,3 +155,12 @@ test("clear: what the room does not have is not forgotten", () => {
   timeline.clear();
   assert.deepEqual(read(), ["day", "mine (sending)"]);
 });
+
+test("a message with a file has its name and size, and what was said of it", () => {
+  const file = { media: "a".repeat(32), name: "board.png", size: 1200 };
+  const body = { ...file, type: "IMAGE", description: "page 12", width: 6, height: 4 };
+  const added = timeline.add(entry(1, { body }), false);
+  assert.deepEqual([added?.text, added?.file], ["page 12", { ...file, isImage: true }]);
+  assert.equal(timeline.add(entry(2, { body: { ...body, type: "FILE" } }), false)?.file?.isImage, false);
+  assert.equal(timeline.add(entry(3), false)?.file, null);
+});
