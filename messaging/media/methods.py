@@ -10,7 +10,7 @@ from messaging.media.selectors import readable_media
 from messaging.media.services import FORM_LIFE, start
 from messaging.media.transfers import MediaTransfers, UploadKey
 from messaging.messages import MediaId
-from messaging.selectors import to_ms
+from messaging.selectors import from_ms, to_ms
 from realtime.calls import Call
 from realtime.consumer import answer_later
 from realtime.errors import (
@@ -57,7 +57,8 @@ class StartResult(msgspec.Struct):
     errors=(SIZE_OVERFLOW, TOO_MANY_UPLOADS, LIMIT_EXCEEDED, *STORAGE_ERRORS),
 )
 def start_upload(call: Call, params: StartParams) -> Deferred:
-    """Announces a file. Its size counts against the quotas from now on, until the file is deleted."""
+    """Announces a file. Its size counts against the quotas from now on, until the file is deleted. A session may have 9
+    on their way at once."""
     return answer_later(call, "media.start", _start(call, params))
 
 
@@ -74,6 +75,7 @@ async def _start(call: Call, params: StartParams) -> StartResult:
         size=params.size,
         sizes=session.project.limits.sizes,
         now=now,
+        session_since=from_ms(session.since_ms),
     )
     form = await transfers.form_of(media)
     return StartResult(media.media_id, form.url, form.fields, to_ms(now + FORM_LIFE))

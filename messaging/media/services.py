@@ -35,8 +35,19 @@ UNDER_WAY: Final = (MediaState.STARTED, MediaState.CHECKING)
 
 
 @transaction.atomic
-def start(*, project_id: int, uid: str, kind: MediaKind, name: str, size: int, sizes: Sizes, now: datetime) -> Media:
-    """A new upload, counted against the quotas from now until its row is deleted.
+def start(
+    *,
+    project_id: int,
+    uid: str,
+    kind: MediaKind,
+    name: str,
+    size: int,
+    sizes: Sizes,
+    now: datetime,
+    session_since: datetime | None = None,
+) -> Media:
+    """A new upload, counted against the quotas from now until its row is deleted. Those under way are the ones that
+    were begun in the user's session: what a page had begun that was closed or reloaded is not sent any more.
 
     Raises RpcError `size_overflow`, `too_many_uploads`, `limit_exceeded`.
     """
@@ -49,7 +60,8 @@ def start(*, project_id: int, uid: str, kind: MediaKind, name: str, size: int, s
     if not counted:
         raise RpcError(LIMIT_EXCEEDED, "The project's quota of files is used up.")
     theirs = Media.objects.filter(project_id=project_id, uid=uid)
-    if theirs.filter(state__in=UNDER_WAY, created_at__gt=now - FORM_LIFE).count() >= sizes.media_uploads:
+    begun_after = max(now - FORM_LIFE, session_since or now - FORM_LIFE)
+    if theirs.filter(state__in=UNDER_WAY, created_at__gte=begun_after).count() >= sizes.media_uploads:
         raise RpcError(TOO_MANY_UPLOADS)
     held = theirs.aggregate(total=Sum("size"))["total"] or 0
     if held + size > Project.objects.values_list("user_media_quota", flat=True).get(pk=project_id):

@@ -126,6 +126,16 @@ async def test_nine_uploads_at_once(local_storage: LocalMediaStorage, ann: Clien
     assert await refusal(started(ann, b"x")) == ("too_many_uploads", None)
 
 
+async def test_what_a_page_had_begun_does_not_count_after_its_reload(
+    local_storage: LocalMediaStorage, fast_app: str, open_client: Callable[[], Client], ann: Client
+) -> None:
+    for _ in range(9):
+        await started(ann, b"x")
+    reloaded = open_client()
+    await reloaded.login(fast_app, "ann")
+    await started(reloaded, b"x")
+
+
 async def test_many_at_the_same_moment_are_counted_one_by_one(local_storage: LocalMediaStorage, ann: Client) -> None:
     waiting = [await ann.start("media.start", kind="FILE", name="x", size=1) for _ in range(20)]
     answers = await asyncio.gather(*waiting, return_exceptions=True)
