@@ -86,8 +86,8 @@ check: $(PYTHON_READY) $(NODE_READY) ## Lint, types, layers, migrations, deploym
 sdk: $(NODE_READY) ## Make the browser SDK's bundles, static/rtm/dist/, of its modules
 	node scripts/sdk/build.js
 
-bench: $(PYTHON_READY) ## Measure against Socket.IO and plain Channels, into benchmarks/results/
-	@$(PY) -m scripts.system postgresql redis
+bench: $(PYTHON_READY) ## Measure against Socket.IO, plain Channels and nginx, into benchmarks/results/
+	@$(PY) -m scripts.system postgresql redis nginx
 	$(PY) benchmarks/run.py
 
 bench-sdk: $(PYTHON_READY) ## Measure the SDK in a browser: 10,000 messages a second
