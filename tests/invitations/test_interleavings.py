@@ -245,9 +245,10 @@ def test_the_property_can_fail(make_project: Callable[..., Project]) -> None:
         run_state_machine_as_test(
             machine,
             settings=settings(
-                max_examples=40,
+                max_examples=200,
                 stateful_step_count=25,
                 deadline=None,
+                derandomize=True,
                 database=None,
                 phases=[Phase.generate],
                 report_multiple_bugs=False,
