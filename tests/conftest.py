@@ -45,7 +45,7 @@ hypothesis.settings.register_profile("rostrum", deadline=None, suppress_health_c
 hypothesis.settings.load_profile("rostrum")
 
 MEMORY = Path("/dev/shm")
-MEMORY_BYTES = 4 * 1024**3
+MEMORY_BYTES = 2 * 1024**3
 
 session_resources = pytest.StashKey[contextlib.ExitStack]()
 

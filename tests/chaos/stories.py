@@ -116,6 +116,8 @@ class Stage:
                 asked_s = round(time.monotonic() - blow_s, 2)
                 sessions = await presence.sessions(self.project.pk, uids)
                 members = await presence.members(self.project.pk, f"room:{ROOM}", 1000)
+                if await presence.sessions(self.project.pk, uids) != sessions:
+                    continue  # it changed between the two answers, which do not fit each other
                 at_s = round(time.monotonic() - blow_s, 2)
                 for uid, session in zip(uids, sessions, strict=True):
                     look = Look(before_s, at_s, OFFLINE if session is None else str(session.state), uid in members)
