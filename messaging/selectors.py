@@ -87,14 +87,18 @@ def read_entries(stream_id: int, after: int, max_bytes: int) -> list[StoredEntry
 
 def read_unread(stream_id: int, after: int, max_bytes: int) -> tuple[list[StoredEntry], bool]:
     """The same of an inbox without what is withdrawn; and whether this is all there is. However much is withdrawn lies
-    between, little of it is looked at."""
-    sifted = Stream.objects.values_list("sifted", flat=True).get(pk=stream_id)
+    between, little of it is looked at.
+
+    It is as of one moment, that of the head: what is committed between the two queries would else be in the second
+    alone, and what is before it would be passed over.
+    """
+    head, sifted = Stream.objects.values_list("head", "sifted").get(pk=stream_id)
     entries: list[StoredEntry] = []
     size = 0
     while True:
         rows: list[Any] = []
         for unread, start in ((kept_for_later(stream_id), after), (fleeting(stream_id), max(after, sifted))):
-            rows += unread.filter(seq__gt=start).order_by("seq").values_list(*_COLUMNS)[:BATCH]
+            rows += unread.filter(seq__gt=start, seq__lte=head).order_by("seq").values_list(*_COLUMNS)[:BATCH]
         for row in sorted(rows)[:BATCH]:
             size += utf8_size(row[5]) + ENVELOPE_BYTES
             if entries and size > max_bytes:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from itertools import count
+from typing import Any
 
 import pytest
 from django.db import connection, transaction
@@ -316,3 +317,23 @@ def play(inbox: Inbox, act: str, *details: object) -> None:
             assert [seq for seq in inbox.delivered(0) if seq <= inbox.acked] == arrived
             assert inbox.read(after) == expected
             inbox.acked = after
+
+
+def test_rule_peers_a_page_of_an_inbox_is_of_one_moment(project: Project) -> None:
+    """A message that is kept and, behind it, one that is not are committed between the two queries of a page."""
+    inbox = Inbox(project)
+    inbox.append(KEPT)
+
+    def commit_between(execute: Any, sql: str, *arguments: Any) -> Any:
+        found = execute(sql, *arguments)
+        if Entry._meta.db_table in sql and sql.startswith("SELECT") and inbox.head == 1:
+            inbox.append(KEPT)
+            inbox.append(0)
+        return found
+
+    with connection.execute_wrapper(commit_between):
+        entries, _ = read_unread(inbox.stream.pk, 0, PAGE_BYTES)
+    assert inbox.head == 3
+    assert [entry.seq for entry in entries] == [1]
+    entries, is_all = read_unread(inbox.stream.pk, 1, PAGE_BYTES)
+    assert ([entry.seq for entry in entries], is_all) == ([2, 3], True)
