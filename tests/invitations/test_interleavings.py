@@ -245,7 +245,7 @@ def test_the_property_can_fail(make_project: Callable[..., Project]) -> None:
         run_state_machine_as_test(
             machine,
             settings=settings(
-                max_examples=200,
+                max_examples=1_000,  # the first that fails ends it
                 stateful_step_count=25,
                 deadline=None,
                 derandomize=True,

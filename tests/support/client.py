@@ -15,7 +15,7 @@ from realtime.openrpc import errors_of
 from realtime.registry import METHODS
 from realtime.runtime import Runtime
 
-TIMEOUT_S = 10.0
+TIMEOUT_S = 20.0
 TAKES_MEDIA = {"client": {"capabilities": ["media"]}}
 """Params of a login."""
 ACK_BYTES = 64 * 1024

@@ -24,7 +24,7 @@ from realtime.layer import Message
 from realtime.session import Session
 from realtime.streams import StoredEntry, StreamHead, StreamKey
 
-WAIT_S: Final = 10.0
+WAIT_S: Final = 20.0
 """Longer than anything under test takes."""
 
 

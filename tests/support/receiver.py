@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final, NamedTuple
 
-WAIT_S: Final = 10.0
+WAIT_S: Final = 30.0
 
 CLOSE: Final = "close"
 """Closes the connection without an answer."""
