@@ -199,10 +199,21 @@ async def _receive_file(receive: ASGIReceiveCallable, part: FilePart, incoming: 
             raise Refused(413, "The file is larger than was said.")
         gathered += content
         if gathered and (len(gathered) >= WRITE_BYTES or not more):
-            await _in_thread(_writer, incoming.write, gathered)
+            try:
+                await _in_thread(_writer, incoming.write, gathered)
+            except OSError:
+                if more:
+                    await _pass_over(receive)
+                raise
             gathered = bytearray()
     if not part.complete or received != size:
         raise Refused(400, "The file has not come whole.")
+
+
+async def _pass_over(receive: ASGIReceiveCallable) -> None:
+    """The rest of a body, within its bounds: who is still sending it would meet a reset, and not read the answer."""
+    while (await _next(receive)).get("more_body", False):
+        pass
 
 
 async def _next(receive: ASGIReceiveCallable) -> dict[str, Any]:
