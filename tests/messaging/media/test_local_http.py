@@ -78,6 +78,8 @@ async def test_another_secret_makes_no_address(url: str, settings: Any) -> None:
 
 async def test_an_address_lives_as_long_as_it_says(local_storage: LocalMediaStorage, url: str) -> None:
     now_s = local_storage.clock()
+    local_storage.clock = lambda: now_s
+    url = url_of(local_storage)
     for later, status in ((299, 200), (301, 403)):
         local_storage.clock = lambda later=later: now_s + later  # type: ignore[misc]
         assert (await fetch(url)).status == status
