@@ -6,7 +6,7 @@ from django.http import HttpRequest
 from ninja import Router
 from pydantic import BaseModel, Field
 
-from messaging.media.models import MediaKind
+from messaging.media.facts import facts_of
 from messaging.media.selectors import media_of
 from messaging.media.transfers import MediaTransfers
 from messaging.selectors import to_ms
@@ -50,19 +50,4 @@ async def read_media(request: HttpRequest, app_id: AppId, media: Annotated[str, 
     if found is None:
         raise RpcError(MEDIA_NOT_FOUND)
     address = await transfers.address_of(found, uid=None)
-    return FoundMedia(
-        media=found.media_id,
-        uid=found.uid,
-        kind="IMAGE" if found.kind == MediaKind.IMAGE else "FILE",
-        name=found.name,
-        size=found.size,
-        type=found.content_type,
-        sha256=found.sha256,
-        width=found.width,
-        height=found.height,
-        thumbnail_width=found.thumbnail_width,
-        thumbnail_height=found.thumbnail_height,
-        expires_at=to_ms(found.expires_at),
-        url=address.url,
-        url_expires_at=to_ms(address.expires_at),
-    )
+    return FoundMedia(uid=found.uid, url=address.url, url_expires_at=to_ms(address.expires_at), **facts_of(found))

@@ -4,6 +4,7 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
+from messaging.media.facts import facts_of
 from messaging.media.models import MediaKind
 from messaging.media.policy import readable_streams
 from messaging.media.selectors import readable_media
@@ -118,20 +119,7 @@ def finish_upload(call: Call, params: MediaParams) -> Deferred:
 
 
 async def _finish(call: Call, key: UploadKey) -> FinishResult:
-    media = await call.runtime.part(MediaTransfers).finish(key)
-    return FinishResult(
-        media=media.media_id,
-        kind="IMAGE" if media.kind == MediaKind.IMAGE else "FILE",
-        name=media.name,
-        size=media.size,
-        type=media.content_type,
-        sha256=media.sha256,
-        width=media.width,
-        height=media.height,
-        thumbnail_width=media.thumbnail_width,
-        thumbnail_height=media.thumbnail_height,
-        expires_at=to_ms(media.expires_at),
-    )
+    return FinishResult(**facts_of(await call.runtime.part(MediaTransfers).finish(key)))
 
 
 @method(
