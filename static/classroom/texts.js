@@ -41,8 +41,10 @@ export class Texts {
   bytes(count) {
     const power = count < 1000 ? 0 : count < 999_500 ? 1 : 2;
     const unit = ["byte", "kilobyte", "megabyte"][power];
-    const digits = { maximumFractionDigits: power === 2 ? 1 : 0 };
-    return new Intl.NumberFormat(this.#language, { style: "unit", unit, ...digits }).format(count / 1000 ** power);
+    const unitDisplay = power === 0 ? "long" : "short"; // the short form of bytes has no plural
+    const maximumFractionDigits = power === 2 ? 1 : 0;
+    const options = /** @type {const} */ ({ style: "unit", unit, unitDisplay, maximumFractionDigits });
+    return new Intl.NumberFormat(this.#language, options).format(count / 1000 ** power);
   }
 
   /** @param {string[]} names @returns {string} "Ann, Bo and Cy"; of many the first two and how many others */

@@ -57,7 +57,7 @@ def test_files_and_images_are_shown_and_fetched(url: str, room: str, person: Mak
     bo.open(url)
     bo.page.evaluate(SEND_FILES, [room, PNG])
     ann.page.reload()  # those of the history as those that come
-    ann.expect_messages([re.compile("表 1.txt.*5 byte.*for today"), re.compile("red.png")])
+    ann.expect_messages([re.compile("表 1.txt.*5 bytes.*for today"), re.compile("red.png")])
     expect(ann.page.locator(".img-msg img")).to_have_js_property("naturalWidth", 6)
     with ann.page.expect_download() as download:
         ann.page.get_by_role("button", name="Download 表 1.txt").click()

@@ -33,7 +33,7 @@ test("names are listed as the language does, many by number", () => {
 
 test("a size is said in bytes, kilobytes or megabytes", () => {
   const sizes = [1, 999, 1000, 999_499, 999_500, 31_457_280].map((size) => english.bytes(size));
-  assert.deepEqual(sizes, ["1 byte", "999 byte", "1 kB", "999 kB", "1 MB", "31.5 MB"]);
+  assert.deepEqual(sizes, ["1 byte", "999 bytes", "1 kB", "999 kB", "1 MB", "31.5 MB"]);
 });
 
 test("time has two digits and no half-days; a day has a name, an older one its date", () => {
